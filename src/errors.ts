@@ -1,0 +1,130 @@
+/** Every error that tsgi raises, once: who must act on it, what it says, and the exit code or HTTP status it ends in. */
+
+/** Who must act: the operator, the application's author, the front server's configuration, or nobody (the client left). */
+export type ErrorKind = 'usage' | 'load' | 'bind' | 'run' | 'protocol' | 'application' | 'client'
+
+interface ErrorRow {
+  readonly kind: ErrorKind
+  /** The sentence of the generated docs; the message of an instance says the particulars. */
+  readonly help: string
+  /** For the kinds that end a command: its exit code. */
+  readonly exitCode?: 1 | 2 | 3 | 4
+  /** For errors that can still be answered: the status line. Without one the connection is closed. */
+  readonly status?: `${number} ${string}`
+}
+
+const table = <Code extends string>(rows: Record<Code, ErrorRow>): Readonly<Record<Code, ErrorRow>> => rows
+
+export const ERRORS = table({
+  TSGI_USAGE: { kind: 'usage', exitCode: 2, help: 'The command line or the configuration cannot be understood.' },
+  TSGI_RUN: { kind: 'run', exitCode: 1, help: 'The command was understood and failed while it ran.' },
+  TSGI_LOAD: { kind: 'load', exitCode: 3, help: 'The application could not be loaded.' },
+  TSGI_BIND: { kind: 'bind', exitCode: 4, help: 'An address could not be bound.' },
+
+  TSGI_PROTOCOL_TRUNCATED: {
+    kind: 'protocol',
+    help: 'The connection ended, or fell silent, in the middle of a request.',
+  },
+  TSGI_PROTOCOL_MALFORMED: { kind: 'protocol', help: 'The bytes are not what this protocol allows here.' },
+  TSGI_PROTOCOL_WRONG: { kind: 'protocol', help: 'The bytes belong to another protocol than this socket speaks.' },
+  TSGI_PROTOCOL_UNSUPPORTED: {
+    kind: 'protocol',
+    help: 'A request of a type that tsgi does not serve (modifier1, FastCGI role).',
+  },
+  TSGI_PROTOCOL_TOO_LARGE: {
+    kind: 'protocol',
+    status: '431 Request Header Fields Too Large',
+    help: 'The variables exceed --max-params-bytes, or there are too many of them.',
+  },
+  TSGI_PROTOCOL_BAD_REQUEST: {
+    kind: 'protocol',
+    status: '400 Bad Request',
+    help: 'The variables were read but contradict each other or the grammar of their values.',
+  },
+  TSGI_PROTOCOL_BODY_TOO_LARGE: {
+    kind: 'protocol',
+    status: '413 Content Too Large',
+    help: 'The request body exceeds --max-body.',
+  },
+  TSGI_PROTOCOL_FORBIDDEN: { kind: 'protocol', help: 'The peer is not in --allow-from.' },
+
+  TSGI_INPUT_TRUNCATED: { kind: 'client', status: '400 Bad Request', help: 'The request body ended before CONTENT_LENGTH.' },
+  TSGI_INPUT_TOO_LARGE: {
+    kind: 'client',
+    status: '413 Content Too Large',
+    help: 'A body of unannounced length passed --max-body.',
+  },
+  TSGI_CLIENT_DISCONNECTED: { kind: 'client', help: 'The client, or the front server for it, closed the connection.' },
+  TSGI_REQUEST_TIMEOUT: {
+    kind: 'run',
+    status: '504 Gateway Timeout',
+    help: 'The request ran longer than --request-timeout.',
+  },
+  TSGI_SERVER_SHUTDOWN: {
+    kind: 'run',
+    status: '503 Service Unavailable',
+    help: 'The worker left before the request was done.',
+  },
+
+  TSGI_APP_BAD_STATUS: { kind: 'application', help: 'startResponse: the status is not "200 OK"-shaped.' },
+  TSGI_APP_BAD_HEADER: { kind: 'application', help: 'startResponse: a header name or value is not allowed.' },
+  TSGI_APP_STARTED_TWICE: { kind: 'application', help: 'startResponse was called again without excInfo.' },
+  TSGI_APP_NOT_STARTED: { kind: 'application', help: 'Output came before startResponse was called.' },
+  TSGI_APP_ENDED: { kind: 'application', help: 'startResponse or write was called after the response ended.' },
+  TSGI_APP_WRITE_IN_BODY: { kind: 'application', help: 'write was called after the body was returned.' },
+  TSGI_APP_BAD_CHUNK: { kind: 'application', help: 'A chunk is not a Uint8Array.' },
+  TSGI_APP_BAD_BODY: { kind: 'application', help: 'The returned value is not an iterable of Uint8Array.' },
+  TSGI_APP_TOO_LONG: { kind: 'application', help: 'More bytes were written than Content-Length promised.' },
+  TSGI_APP_TOO_SHORT: { kind: 'application', help: 'The body ended before Content-Length was reached.' },
+})
+
+export type ErrorCode = keyof typeof ERRORS
+
+/** Callers switch on `code`, never on the text. */
+export class TsgiError extends Error {
+  readonly code: ErrorCode
+
+  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.code = code
+    this.name = 'TsgiError'
+  }
+
+  get kind(): ErrorKind {
+    return ERRORS[this.code].kind
+  }
+
+  /** 1 unless the table says otherwise. */
+  get exitCode(): number {
+    return ERRORS[this.code].exitCode ?? 1
+  }
+
+  /** The status line to answer with; undefined: nothing can be answered. */
+  get status(): `${number} ${string}` | undefined {
+    return ERRORS[this.code].status
+  }
+}
+
+/** The reasons of `tsgi.signal`, told apart by `name` as DOM exceptions are. */
+export const ABORT_NAMES = {
+  TSGI_CLIENT_DISCONNECTED: 'ClientDisconnected',
+  TSGI_REQUEST_TIMEOUT: 'RequestTimeout',
+  TSGI_SERVER_SHUTDOWN: 'ServerShutdown',
+} as const
+
+/** What the application may have thrown, as an Error: wrapped for the log only. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) return thrown
+  return new Error(`a value that is no Error was thrown: ${describe(thrown)}`, { cause: thrown })
+}
+
+/** A short text for any value, safe to put into a message: what an operator needs to recognise it. */
+export function describe(value: unknown): string {
+  if (value === null) return 'null'
+  if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
+  if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`
+  if (typeof value !== 'object') return String(value)
+  if (Array.isArray(value)) return `an array of ${value.length}`
+  const name: unknown = Object.getPrototypeOf(value)?.constructor?.name
+  return typeof name === 'string' && name !== 'Object' ? `an instance of ${name}` : 'an object'
+}

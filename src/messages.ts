@@ -1,0 +1,63 @@
+/**
+ * What master and worker say to each other: two closed unions, as framed MessagePack over a pipe. Durations only, never
+ * instants: the two processes share no clock. Listening sockets travel beside it, over Node's own channel.
+ */
+
+/** master to worker */
+export type MasterMessage =
+  /** First message of every worker. */
+  | { readonly kind: 'boot'; readonly boot: WorkerBoot }
+  /** Stop accepting, serve what is open, close each kept connection after its next response, leave. */
+  | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string }
+  /** Abort what is in flight and leave now. */
+  | { readonly kind: 'quit'; readonly why: string }
+  | { readonly kind: 'reopen-logs' }
+
+/** worker to master */
+export type WorkerMessage =
+  /** The application is loaded: hand me the sockets. Also said when a worker that had let go of them has room again. */
+  | { readonly kind: 'want-sockets' }
+  /** Connections can arrive. */
+  | { readonly kind: 'ready'; readonly bootMs: number; readonly interface: string }
+  /** The application could not be loaded; the process exits with `exitCode`. */
+  | { readonly kind: 'failed'; readonly exitCode: number; readonly message: string; readonly stack: string }
+  /** Once a second while the event loop turns: its silence is the sign of a hung worker. */
+  | { readonly kind: 'tick'; readonly tick: Tick }
+  /** This worker should be replaced (max-requests, lifetime, memory); it goes on serving until drained. */
+  | { readonly kind: 'retire'; readonly why: string }
+  /** Drained: nothing is open; the process exits next. */
+  | { readonly kind: 'bye' }
+
+export interface WorkerBoot {
+  /** The place in the pool, from 1; a replacement has the same. */
+  readonly slot: number
+  /** Counts reloads, from 1. */
+  readonly generation: number
+  /** `path/to/app.ts` or `path/to/app.ts:name`, absolute. */
+  readonly application: string
+  /** The options as parsed (src/options): plain data, units in the names. */
+  readonly options: Readonly<Record<string, unknown>>
+  /** In the order in which the sockets follow. */
+  readonly listeners: readonly ListenerInfo[]
+}
+
+export interface ListenerInfo {
+  readonly protocol: 'uwsgi' | 'fastcgi' | 'scgi' | 'http' | 'any'
+  /** As in logs: `unix:/run/app.sock`, `127.0.0.1:9000`. */
+  readonly address: string
+  readonly transport: 'unix' | 'tcp'
+}
+
+export interface Tick {
+  readonly connections: number
+  readonly requestsInFlight: number
+  /** Since the worker started. */
+  readonly requestsTotal: number
+  /** Age of the oldest request in flight; 0 when none is. */
+  readonly oldestRequestMs: number
+  readonly rssBytes: number
+  /** 0 to 1, since the previous tick. */
+  readonly eventLoopUtilization: number
+  /** Indexed as the rows of src/metrics/table.ts. */
+  readonly counters: readonly number[]
+}
