@@ -48,7 +48,11 @@ export const ERRORS = table({
   },
   TSGI_PROTOCOL_FORBIDDEN: { kind: 'protocol', help: 'The peer is not in --allow-from.' },
 
-  TSGI_INPUT_TRUNCATED: { kind: 'client', status: '400 Bad Request', help: 'The request body ended before CONTENT_LENGTH.' },
+  TSGI_INPUT_TRUNCATED: {
+    kind: 'client',
+    status: '400 Bad Request',
+    help: 'The request body ended before CONTENT_LENGTH.',
+  },
   TSGI_INPUT_TOO_LARGE: {
     kind: 'client',
     status: '413 Content Too Large',
