@@ -2,3 +2,4 @@
 
 export type * from './application.ts'
 export { ERRORS, type ErrorCode, type ErrorKind, TsgiError } from './errors.ts'
+export { type Config, defineConfig } from './options/table.ts'

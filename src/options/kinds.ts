@@ -1,0 +1,267 @@
+/**
+ * How a value of each kind is written, on the command line (always text) and in a configuration file (text, number, ...),
+ * and what it becomes. Every kind is a zod schema with the words that help and messages need.
+ */
+
+import { isIP } from 'node:net'
+import { z } from 'zod'
+import { describe } from '../errors.ts'
+import { ADDRESS_FORMS, formatAddress, parseAddress } from './address.ts'
+import { allowedCpus } from './cpus.ts'
+import { nearest } from './nearest.ts'
+
+/** `Out` is the value in `Options`, `In` what a configuration file may hold for it. */
+export interface Kind<Out, In> {
+  /** In help: `--backlog NUMBER`. Empty: the flag takes no value. */
+  readonly placeholder: string
+  /** Completes "expected ...". */
+  readonly expected: string
+  readonly schema: z.ZodType<Out, In>
+  /** The value of an option that is given nowhere and has no default. */
+  readonly absent?: Out
+  /** The flag may be repeated; one environment variable holds several, cut by `separator`. */
+  readonly separator?: RegExp
+  /** For the shell's completion and "did you mean". */
+  readonly choices?: readonly string[]
+}
+
+type Context = z.core.$RefinementCtx
+
+/** @param words completes "NAME: ..."; without them, "expected ..., not ..." */
+function refuse(context: Context, words?: string): never {
+  // In `params`: zod puts its own words where a message is empty.
+  context.issues.push({ code: 'custom', input: context.value, params: { words } })
+  return z.NEVER
+}
+
+/** A zod schema for text, or whatever else `input` takes, read by a function that may `refuse`. */
+function read<Out, In>(input: z.ZodType<In, In>, convert: (raw: In, context: Context) => Out): z.ZodType<Out, In> {
+  return input.transform(convert)
+}
+
+const textOrNumber = z.union([z.string(), z.number()])
+
+const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** A timer of Node takes at most this; above, it fires at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+
+/** Seconds on the command line and in files, milliseconds in `Options`. */
+export const duration: Kind<number, string | number> = {
+  placeholder: 'SECONDS',
+  expected: 'a duration: seconds, or a number with its unit, such as 30, 1.5, 500ms, 2m or 1h',
+  schema: read(textOrNumber, (raw, context) => {
+    const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/i.exec(String(raw).trim())
+    const ms = Number(match?.[1]) * (MS_PER_UNIT[(match?.[2] ?? 's').toLowerCase()] ?? Number.NaN)
+    if (Number.isNaN(ms)) return refuse(context)
+    if (ms > MAX_TIMER_MS) return refuse(context, 'longer than 24 days is not possible; 0 means never')
+    // 0 switches most limits off: what is not zero must not become it.
+    return ms > 0 ? Math.max(1, Math.round(ms)) : 0
+  }),
+}
+
+const BYTES_PER_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
+
+export const byteSize: Kind<number, string | number> = {
+  placeholder: 'SIZE',
+  expected: 'a size in bytes, or with a unit of 1024, such as 65536, 64k, 100m or 2g',
+  schema: read(textOrNumber, (raw, context) => {
+    const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(String(raw).trim())
+    const bytes = Math.round(Number(match?.[1]) * (BYTES_PER_UNIT[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN))
+    return Number.isSafeInteger(bytes) ? bytes : refuse(context)
+  }),
+}
+
+export function count(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Kind<number, string | number> {
+  const bounds =
+    maximum === Number.MAX_SAFE_INTEGER ? `${minimum} or more` : `from ${minimum.toString()} to ${maximum.toString()}`
+  return {
+    placeholder: 'NUMBER',
+    expected: `a whole number, ${bounds}`,
+    schema: read(textOrNumber, (raw, context) => {
+      const text = String(raw).trim()
+      const number = Number(text)
+      const fits = /^\d+$/.test(text) && number >= minimum && number <= maximum
+      return fits ? number : refuse(context)
+    }),
+  }
+}
+
+/** A worker costs 40 MB and more: four digits are a typing error. */
+const MAX_WORKERS = 1024
+
+export const workerCount: Kind<number, string | number> = {
+  placeholder: 'N|auto',
+  expected: `auto, or a whole number from 1 to ${MAX_WORKERS}`,
+  schema: read(textOrNumber, (raw, context) => {
+    if (raw === 'auto') return allowedCpus()
+    const number = count(1, MAX_WORKERS).schema.safeParse(raw)
+    return number.success ? number.data : refuse(context)
+  }),
+}
+
+export const octalMode: Kind<number, string | number> = {
+  placeholder: 'MODE',
+  expected: 'an octal file mode such as 0660',
+  schema: read(textOrNumber, (raw, context) => {
+    if (typeof raw === 'number') {
+      const fits = Number.isInteger(raw) && raw >= 0 && raw <= 0o777
+      return fits ? raw : refuse(context, `${raw} is no mode between 0 and 0o777; write '0660' or 0o660`)
+    }
+    return /^(?:0o?)?[0-7]{1,3}$/.test(raw.trim())
+      ? Number.parseInt(raw.trim().replace(/^0o?/, '') || '0', 8)
+      : refuse(context)
+  }),
+}
+
+/** Text in the form of `formatAddress`. */
+export const address: Kind<string, string> = {
+  placeholder: 'ADDR',
+  expected: `an address: ${ADDRESS_FORMS}`,
+  schema: read(z.string(), (raw, context) => {
+    const parsed = parseAddress(raw.trim())
+    return typeof parsed === 'string' ? refuse(context, parsed) : formatAddress(parsed)
+  }),
+}
+
+/** As written; one address is a network of one. */
+export const cidr: Kind<string, string> = {
+  placeholder: 'CIDR',
+  expected: 'a network or an address, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8',
+  schema: read(z.string(), (raw, context) => {
+    const [ip = '', prefix, ...rest] = raw.trim().split('/')
+    const bits = { 0: -1, 4: 32, 6: 128 }[isIP(ip)] ?? -1
+    if (bits < 0 || rest.length > 0) return refuse(context)
+    if (prefix !== undefined && !(/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)) {
+      return refuse(context, `the prefix length of ${ip} is a number from 0 to ${bits}`)
+    }
+    return raw.trim()
+  }),
+}
+
+export const text: Kind<string, string> = {
+  placeholder: 'TEXT',
+  expected: 'text that is not empty',
+  schema: read(z.string(), (raw, context) => (raw.trim() === '' || raw.includes('\0') ? refuse(context) : raw)),
+}
+
+/** A file or folder; `parse.ts` makes it absolute. */
+export function path(placeholder: 'FILE' | 'DIR'): Kind<string, string> {
+  return { ...text, placeholder, expected: placeholder === 'DIR' ? 'a folder' : 'the path of a file' }
+}
+
+/** A name or a number. Whether it exists is known where it is used. */
+export function account(placeholder: 'USER' | 'GROUP'): Kind<string, string | number> {
+  return {
+    placeholder,
+    expected: `a ${placeholder.toLowerCase()} by name or number`,
+    schema: read(textOrNumber, (raw, context) =>
+      /^(?:\d+|[A-Za-z_][A-Za-z0-9_.-]*\$?)$/.test(String(raw)) ? String(raw) : refuse(context),
+    ),
+  }
+}
+
+/** `/shop`: what a request path begins with; no slash at its end. */
+export const urlPrefix: Kind<string, string> = {
+  placeholder: 'PATH',
+  expected: 'a path prefix such as /shop',
+  schema: read(z.string(), (raw, context) =>
+    /^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse(context),
+  ),
+}
+
+export const nameValue: Kind<string, string> = {
+  placeholder: 'NAME=VALUE',
+  expected: 'a variable and its value, as in NAME=VALUE',
+  schema: read(z.string(), (raw, context) => (/^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(raw) ? raw : refuse(context))),
+}
+
+export function choice<const Name extends string>(names: readonly [Name, ...Name[]]): Kind<Name, Name> {
+  return {
+    placeholder: names.join('|'),
+    expected: `one of ${names.join(', ')}`,
+    choices: names,
+    schema: read(z.custom<Name>(isPresent), (raw, context) => {
+      if (names.includes(raw)) return raw
+      const close = nearest(String(raw), names)
+      return refuse(context, close && `there is no ${describe(raw)}; did you mean ${close}?`)
+    }),
+  }
+}
+
+const FLAG_WORDS: Readonly<Record<string, boolean>> = {
+  '1': true,
+  true: true,
+  yes: true,
+  on: true,
+  '0': false,
+  false: false,
+  no: false,
+  off: false,
+}
+
+export const flag: Kind<boolean, string | boolean> = {
+  placeholder: '',
+  expected: 'true or false',
+  schema: read(z.union([z.string(), z.boolean()]), (raw, context) => {
+    if (typeof raw === 'boolean') return raw
+    return FLAG_WORDS[raw.trim().toLowerCase()] ?? refuse(context)
+  }),
+}
+
+/** Not given means `undefined`. */
+export function optional<Out, In>(kind: Kind<Out, In>): Kind<Out | undefined, In> {
+  return { ...kind, absent: undefined }
+}
+
+/** Given as often as wanted; in a file an array, or one alone. */
+export function list<Out, In>(kind: Kind<Out, In>, separator = /[\s,]+/): Kind<readonly Out[], In | readonly In[]> {
+  const input = z.custom<In | readonly In[]>(isPresent)
+  const schema = read(input, (raw, context) =>
+    (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, context)),
+  )
+  return { ...kind, schema, absent: [], separator }
+}
+
+function isPresent(raw: unknown): boolean {
+  return raw !== undefined && raw !== null
+}
+
+function isMany<In>(raw: In | readonly In[]): raw is readonly In[] {
+  return Array.isArray(raw)
+}
+
+function readItem<Out, In>(kind: Kind<Out, In>, item: unknown, context: Context): Out[] {
+  const result = readValue(kind, item)
+  if (result.ok) return [result.value]
+  for (const words of result.problems) refuse(context, words)
+  return []
+}
+
+/** Lists of NAME=VALUE may be an object in a file: `env: { NAME: 'VALUE' }`. */
+export function variables(): Kind<readonly string[], string | readonly string[] | Readonly<Record<string, string>>> {
+  const many = list(nameValue, /\n+/)
+  const input = z.custom<string | readonly string[] | Readonly<Record<string, string>>>(isPresent)
+  const schema = read(input, (raw, context) => {
+    const isRecord = typeof raw === 'object' && !Array.isArray(raw)
+    const pairs = isRecord ? Object.entries(raw).map(([name, value]) => `${name}=${value}`) : raw
+    return readItem(many, pairs, context)[0] ?? []
+  })
+  return { ...many, schema }
+}
+
+export type ReadValue<Out> =
+  | { readonly ok: true; readonly value: Out }
+  | { readonly ok: false; readonly problems: readonly string[] }
+
+/** Reads a value of unknown type; the problems complete "NAME: ...". */
+export function readValue<Out, In>(kind: Kind<Out, In>, raw: unknown): ReadValue<Out> {
+  const result = kind.schema.safeParse(raw)
+  if (result.success) return { ok: true, value: result.data }
+  // What zod says of types is replaced: an operator reads it.
+  const problems = result.error.issues.map((issue) => {
+    const words: unknown = issue.code === 'custom' ? issue.params?.['words'] : undefined
+    return typeof words === 'string' ? words : `expected ${kind.expected}, not ${describe(raw)}`
+  })
+  return { ok: false, problems }
+}

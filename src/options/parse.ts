@@ -1,0 +1,160 @@
+/**
+ * Raw values from the command line, the environment and a configuration file become `Options`. A flag beats a variable, a
+ * variable beats the command's own preset, that beats the file, and the file beats the default. Every problem is reported at
+ * once, with the place it came from.
+ */
+
+import { isAbsolute, resolve } from 'node:path'
+import { TsgiError } from '../errors.ts'
+import { formatAddress, parseAddress, pathTooLong } from './address.ts'
+import { readValue } from './kinds.ts'
+import { nearest } from './nearest.ts'
+import { findProblems } from './rules.ts'
+import { type AnyOption, OPTION_LIST, type OptionKey, type Options, OTHER_VARIABLES } from './table.ts'
+
+/** Where an effective value came from. `name` is what the operator would look for there. */
+export interface Source {
+  readonly kind: 'flag' | 'variable' | 'preset' | 'file' | 'default'
+  /** `--workers`, `TSGI_WORKERS`, `tsgi dev`, `workers in /srv/tsgi.config.ts`, `default` */
+  readonly name: string
+}
+
+export type Sources = Readonly<Record<OptionKey, Source>>
+
+export interface RawSources {
+  /** By key; text, text for each repetition, or true and false. */
+  readonly flags: ReadonlyMap<OptionKey, string | boolean | readonly string[]>
+  /** Flags that no option has, as written. */
+  readonly unknownFlags?: readonly string[]
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** What the command itself wants where neither flag nor variable says otherwise. */
+  readonly preset?: { readonly name: string; readonly values: Partial<Options> }
+  readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> }
+  /** Relative paths start here, or in `--chdir`, which itself starts here. */
+  readonly cwd: string
+}
+
+export interface Parsed {
+  readonly options: Options
+  readonly sources: Sources
+}
+
+/** @throws TsgiError TSGI_USAGE with one line for each problem */
+export function parseOptions(raw: RawSources): Parsed {
+  const problems = [...unknownFlags(raw), ...unknownVariables(raw.environment), ...unknownKeys(raw.file)]
+  const values = new Map<OptionKey, unknown>()
+  const sources = new Map<OptionKey, Source>()
+  for (const option of OPTION_LIST) {
+    const found = findRaw(option, raw)
+    sources.set(option.key, found.source)
+    if (found.ready) {
+      values.set(option.key, found.raw)
+      continue
+    }
+    const result = readValue(option.kind, found.raw)
+    if (result.ok) values.set(option.key, result.value)
+    else problems.push(...result.problems.map((text) => `${found.source.name}: ${text}`))
+  }
+  if (problems.length > 0) throw usageError(problems)
+  // Every row put its value here, read by its own kind: this is the record that the table describes.
+  const options = withAbsolutePaths(Object.fromEntries(values) as unknown as Options, raw.cwd)
+  const parsed = { options, sources: Object.fromEntries(sources) as unknown as Sources }
+  const broken = findProblems(parsed)
+  if (broken.length > 0) throw usageError(broken)
+  return parsed
+}
+
+export function usageError(problems: readonly string[]): TsgiError {
+  return new TsgiError('TSGI_USAGE', problems.join('\n'))
+}
+
+interface Found {
+  readonly raw: unknown
+  readonly source: Source
+  /** `raw` is the value itself, not something to read. */
+  readonly ready: boolean
+}
+
+function findRaw(option: AnyOption, { flags, environment, preset, file }: RawSources): Found {
+  const flag = flags.get(option.key)
+  if (flag !== undefined) return { raw: flag, source: { kind: 'flag', name: option.flag }, ready: false }
+
+  const text = environment[option.variable]
+  // `TSGI_USER= tsgi serve ...` unsets: an empty variable is as good as none.
+  if (text !== undefined && text !== '') {
+    const separator = option.kind.separator
+    const values = separator === undefined ? text : text.split(separator).filter((part) => part !== '')
+    return { raw: values, source: { kind: 'variable', name: option.variable }, ready: false }
+  }
+
+  if (preset !== undefined && option.key in preset.values) {
+    return { raw: preset.values[option.key], source: { kind: 'preset', name: preset.name }, ready: true }
+  }
+
+  const written = file?.values[option.configKey]
+  if (file !== undefined && written !== undefined && option.notInFile === undefined) {
+    return { raw: written, source: { kind: 'file', name: `${option.configKey} in ${file.path}` }, ready: false }
+  }
+
+  const source: Source = { kind: 'default', name: 'default' }
+  if (option.default === undefined) return { raw: option.kind.absent, source, ready: true }
+  return { raw: option.default, source, ready: false }
+}
+
+function unknownFlags({ unknownFlags = [] }: RawSources): string[] {
+  const flags = OPTION_LIST.map((option) => option.flag)
+  return unknownFlags.map((flag) => `${flag}: there is no such option${didYouMean(flag, flags)}`)
+}
+
+function unknownVariables(environment: RawSources['environment']): string[] {
+  const known = [...OPTION_LIST.map((option) => option.variable), ...Object.keys(OTHER_VARIABLES)]
+  const names = Object.keys(environment).filter((name) => name.startsWith('TSGI_') && !known.includes(name))
+  return names.map((name) => `${name}: there is no such variable of tsgi${didYouMean(name, known)}`)
+}
+
+function unknownKeys(file: RawSources['file']): string[] {
+  if (file === undefined) return []
+  const known = OPTION_LIST.filter((option) => option.notInFile === undefined).map((option) => option.configKey)
+  const names = Object.keys(file.values).filter((name) => !known.includes(name))
+  return names.map((name) => {
+    const misplaced = OPTION_LIST.find((option) => option.configKey === name)
+    const where = `${name} in ${file.path}`
+    if (misplaced !== undefined) return `${where}: only ${misplaced.flag} and ${misplaced.variable} can say this`
+    return `${where}: there is no such key${didYouMean(name, known)}`
+  })
+}
+
+function didYouMean(name: string, candidates: readonly string[]): string {
+  const close = nearest(name, candidates)
+  return close === undefined ? '' : `; did you mean ${close}?`
+}
+
+const PATH_KEYS = ['pidfile', 'config', 'logFile', 'accessLogFile'] as const
+const ADDRESS_KEYS = ['control', 'stats', 'metrics'] as const
+const LISTENER_KEYS = ['uwsgi', 'fastcgi', 'scgi', 'http', 'socket'] as const
+
+/** A daemon's paths must mean the same wherever and whenever they are read. */
+function withAbsolutePaths(options: Options, cwd: string): Options {
+  const chdir = options.chdir === undefined ? undefined : resolve(cwd, options.chdir)
+  const base = chdir ?? cwd
+  const absolute: { -readonly [Key in OptionKey]?: Options[Key] } = { chdir }
+  for (const key of PATH_KEYS) {
+    // The configuration file was found before --chdir could be known.
+    const value = options[key]
+    if (value !== undefined) absolute[key] = resolve(key === 'config' ? cwd : base, value)
+  }
+  for (const key of ADDRESS_KEYS) {
+    const value = options[key]
+    if (value !== undefined) absolute[key] = absoluteAddress(value, base)
+  }
+  for (const key of LISTENER_KEYS) absolute[key] = options[key].map((text) => absoluteAddress(text, base))
+  return { ...options, ...absolute }
+}
+
+function absoluteAddress(text: string, base: string): string {
+  const address = parseAddress(text)
+  if (typeof address === 'string' || address.kind !== 'unix' || isAbsolute(address.path)) return text
+  const path = resolve(base, address.path)
+  if (pathTooLong(path)) throw usageError([`${text}: ${path} is too long for the path of a Unix socket`])
+  return formatAddress({ kind: 'unix', path })
+}

@@ -1,0 +1,17 @@
+/** What a reload takes from options that were read again, and what needs a restart (`reload` in the table). */
+
+import { isDeepStrictEqual } from 'node:util'
+import { OPTION_LIST, type Options } from './table.ts'
+
+export interface Reloaded {
+  /** The new values, save those that only a restart can change: these are as before. */
+  readonly options: Options
+  /** The flags of changed options that wait for a restart: `['--backlog']`. */
+  readonly needRestart: readonly string[]
+}
+
+export function reloadOptions(before: Options, after: Options): Reloaded {
+  const kept = OPTION_LIST.filter(({ key, reload }) => !reload && !isDeepStrictEqual(before[key], after[key]))
+  const old = Object.fromEntries(kept.map(({ key }) => [key, before[key]]))
+  return { options: { ...after, ...old }, needRestart: kept.map(({ flag }) => flag) }
+}

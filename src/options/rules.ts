@@ -1,0 +1,72 @@
+/** What no single option can say: combinations that cannot work. Each rule is one function; all problems are reported at once. */
+
+import type { Parsed } from './parse.ts'
+import type { OptionKey, Options } from './table.ts'
+
+/** One line for each problem, naming the flags, variables or keys that the operator wrote. */
+export function findProblems(parsed: Parsed): string[] {
+  return RULES.flatMap((rule) => rule(parsed))
+}
+
+type Rule = (parsed: Parsed) => string[]
+
+const LISTENERS = ['uwsgi', 'fastcgi', 'scgi', 'http', 'socket'] as const
+const ENDPOINTS = ['control', 'stats', 'metrics'] as const
+
+const eachAddressOnce: Rule = ({ options, sources }) => {
+  const users = new Map<string, string[]>()
+  const note = (key: OptionKey, address: string) => {
+    // Port 0 is another free port each time.
+    if (address.endsWith(':0')) return
+    users.set(address, [...(users.get(address) ?? []), sources[key].name])
+  }
+  for (const key of LISTENERS) for (const address of options[key]) note(key, address)
+  for (const key of ENDPOINTS) if (options[key] !== undefined) note(key, options[key])
+  return [...users]
+    .filter(([, names]) => names.length > 1)
+    .map(([address, names]) => `${address} is given ${names.length} times: ${names.join(', ')}`)
+}
+
+const jitterNeedsMaxRequests: Rule = ({ options, sources }) => {
+  if (options.maxRequestsJitter === 0 || options.maxRequests > 0) return []
+  return [`${sources.maxRequestsJitter.name}: has a meaning only with --max-requests`]
+}
+
+const socketOwnershipNeedsUnixSocket: Rule = ({ options, sources }) => {
+  const given = (['socketMode', 'socketOwner', 'socketGroup'] as const).filter((key) => isGivenHere(sources[key].kind))
+  const addresses = LISTENERS.flatMap((key) => options[key])
+  if (given.length === 0 || addresses.length === 0 || addresses.some((address) => address.startsWith('unix:')))
+    return []
+  return given.map((key) => `${sources[key].name}: none of the listeners is a Unix socket that tsgi creates`)
+}
+
+const accessLogFileNeedsFormat: Rule = ({ options, sources }) => {
+  if (options.accessLogFile === undefined || options.accessLog !== 'off') return []
+  return [`${sources.accessLogFile.name}: the access log is off; say --access-log combined or json`]
+}
+
+const heartbeatAboveTick: Rule = ({ options, sources }) => {
+  // Ticks come once a second: a shorter limit would kill workers that are well.
+  if (options.heartbeatTimeoutMs === 0 || options.heartbeatTimeoutMs >= 2000) return []
+  return [`${sources.heartbeatTimeoutMs.name}: at least 2 seconds, as workers report once a second; 0 means never`]
+}
+
+const RULES: readonly Rule[] = [
+  eachAddressOnce,
+  jitterNeedsMaxRequests,
+  socketOwnershipNeedsUnixSocket,
+  accessLogFileNeedsFormat,
+  heartbeatAboveTick,
+]
+
+function isGivenHere(kind: string): boolean {
+  return kind === 'flag' || kind === 'variable'
+}
+
+/** For a command that serves: somebody must be able to reach it. */
+export function requireListener(options: Options): string[] {
+  if (LISTENERS.some((key) => options[key].length > 0)) return []
+  return [
+    'nothing to listen on: say --uwsgi /run/app.sock, --fastcgi, --scgi or --socket ADDR for a front server, or --http 127.0.0.1:8000',
+  ]
+}
