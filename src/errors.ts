@@ -9,6 +9,8 @@ interface ErrorRow {
   readonly help: string
   /** For the kinds that end a command: its exit code. */
   readonly exitCode?: 1 | 2 | 3 | 4
+  /** The `name` of its instances where applications tell errors apart by it, as they do with DOM exceptions. */
+  readonly name?: string
   /** For errors that can still be answered: the status line. Without one the connection is closed. */
   readonly status?: `${number} ${string}`
 }
@@ -46,26 +48,39 @@ export const ERRORS = table({
     status: '413 Content Too Large',
     help: 'The request body exceeds --max-body.',
   },
+  TSGI_PROTOCOL_OVERLOADED: {
+    kind: 'protocol',
+    status: '503 Service Unavailable',
+    help: 'One connection carries more requests at once than tsgi allows (FastCGI multiplexing).',
+  },
   TSGI_PROTOCOL_FORBIDDEN: { kind: 'protocol', help: 'The peer is not in --allow-from.' },
 
   TSGI_INPUT_TRUNCATED: {
     kind: 'client',
+    name: 'InputTruncated',
     status: '400 Bad Request',
     help: 'The request body ended before CONTENT_LENGTH.',
   },
   TSGI_INPUT_TOO_LARGE: {
     kind: 'client',
+    name: 'BodyTooLarge',
     status: '413 Content Too Large',
     help: 'A body of unannounced length passed --max-body.',
   },
-  TSGI_CLIENT_DISCONNECTED: { kind: 'client', help: 'The client, or the front server for it, closed the connection.' },
+  TSGI_CLIENT_DISCONNECTED: {
+    kind: 'client',
+    name: 'ClientDisconnected',
+    help: 'The client, or the front server for it, closed the connection.',
+  },
   TSGI_REQUEST_TIMEOUT: {
     kind: 'run',
+    name: 'RequestTimeout',
     status: '504 Gateway Timeout',
     help: 'The request ran longer than --request-timeout.',
   },
   TSGI_SERVER_SHUTDOWN: {
     kind: 'run',
+    name: 'ServerShutdown',
     status: '503 Service Unavailable',
     help: 'The worker left before the request was done.',
   },
@@ -91,7 +106,7 @@ export class TsgiError extends Error {
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.name = 'TsgiError'
+    this.name = ERRORS[code].name ?? 'TsgiError'
   }
 
   get kind(): ErrorKind {
@@ -108,13 +123,6 @@ export class TsgiError extends Error {
     return ERRORS[this.code].status
   }
 }
-
-/** The reasons of `tsgi.signal`, told apart by `name` as DOM exceptions are. */
-export const ABORT_NAMES = {
-  TSGI_CLIENT_DISCONNECTED: 'ClientDisconnected',
-  TSGI_REQUEST_TIMEOUT: 'RequestTimeout',
-  TSGI_SERVER_SHUTDOWN: 'ServerShutdown',
-} as const
 
 /** What the application may have thrown, as an Error: wrapped for the log only. */
 export function asError(thrown: unknown): Error {

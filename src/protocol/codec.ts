@@ -21,16 +21,25 @@ export type RequestEvent =
   | { readonly kind: 'end'; readonly requestId: number }
   /** The peer gave this request up and wants no more of its response (FastCGI section 5.4). */
   | { readonly kind: 'abort'; readonly requestId: number }
-  /** A request that must not reach the application: answered with `error.status`, then closed. */
-  | { readonly kind: 'refuse'; readonly requestId: number; readonly error: TsgiError }
-  /** Bytes to send back as they are: answers to management records and pings. */
-  | { readonly kind: 'reply'; readonly bytes: Uint8Array; readonly close: boolean }
+  /**
+   * A request that must not reach the application: answered with `error.status`, then closed, unless `keepConnection`: FastCGI
+   * frames survive a bad request, and other requests may run on the connection. After `begin` it means that the body
+   * contradicts CONTENT_LENGTH: reading the input fails with `error`, and no `body` or `end` of this request follows.
+   */
+  | {
+      readonly kind: 'refuse'
+      readonly requestId: number
+      readonly error: TsgiError
+      readonly keepConnection?: boolean
+    }
+  /** Bytes to send back as they are: answers to management records and pings. `error` says why, where that is worth a log line. */
+  | { readonly kind: 'reply'; readonly bytes: Uint8Array; readonly close: boolean; readonly error?: TsgiError }
 
 export interface RequestBegin {
   readonly kind: 'begin'
   readonly requestId: number
   readonly params: Params
-  /** Bytes of the body; undefined where only an `end` event tells (FastCGI). */
+  /** Bytes of the body; undefined where only an `end` event tells (FastCGI without CONTENT_LENGTH: nginx sends `''`). */
   readonly contentLength: number | undefined
   /** The connection may serve another request after this one (FCGI_KEEP_CONN). */
   readonly keepConnection: boolean
@@ -44,6 +53,8 @@ export interface DecoderLimits {
   readonly maxParams: number
   /** Requests open at once on one connection (FastCGI multiplexing). */
   readonly maxRequests: number
+  /** What FCGI_GET_VALUES is told as FCGI_MAX_CONNS: 1024 where nothing is said. No decoder can enforce it. */
+  readonly maxConnections?: number
 }
 
 /**
@@ -56,6 +67,11 @@ export interface Decoder {
   next(): RequestEvent | undefined
   /** Bytes received that belong to no complete event yet, or a body that is not complete: an end of stream now is a truncation. */
   readonly midRequest: boolean
+  /**
+   * The response to `requestId` is complete, or was given up: what still comes of its body is dropped without an event, and the
+   * peer may use the id again. Must be called, once per `begin` or `refuse`, where it exists: a FastCGI id is open until then.
+   */
+  answered?(requestId: number): void
 }
 
 /** Stateless: one object serves every connection of its protocol. */
