@@ -1,0 +1,63 @@
+/** The messages of messages.ts as checks: what arrives from another process is read through one of these. */
+
+import { z } from 'zod'
+import { TsgiError } from './errors.ts'
+import type { MasterMessage, WorkerMessage } from './messages.ts'
+
+const count = z.number().int().nonnegative()
+const amount = z.number().nonnegative()
+
+const tick = z.strictObject({
+  connections: count,
+  requestsInFlight: count,
+  requestsTotal: count,
+  oldestRequestMs: amount,
+  rssBytes: count,
+  eventLoopUtilization: amount,
+  counters: z.array(z.number()),
+})
+
+const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('want-sockets') }),
+  z.strictObject({ kind: z.literal('ready'), bootMs: amount, interface: z.string() }),
+  z.strictObject({ kind: z.literal('failed'), exitCode: count.max(255), message: z.string(), stack: z.string() }),
+  z.strictObject({ kind: z.literal('tick'), tick }),
+  z.strictObject({ kind: z.literal('retire'), why: z.string() }),
+  z.strictObject({ kind: z.literal('bye') }),
+])
+
+const boot = z.strictObject({
+  slot: count.min(1),
+  generation: count.min(1),
+  application: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  listeners: z.array(
+    z.strictObject({
+      protocol: z.enum(['uwsgi', 'fastcgi', 'scgi', 'http', 'any']),
+      address: z.string(),
+      transport: z.enum(['unix', 'tcp']),
+    }),
+  ),
+})
+
+const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('boot'), boot }),
+  z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string() }),
+  z.strictObject({ kind: z.literal('quit'), why: z.string() }),
+  z.strictObject({ kind: z.literal('reopen-logs') }),
+])
+
+/** @throws TsgiError TSGI_PROTOCOL_MALFORMED */
+export const parseWorkerMessage = checked('a worker', workerMessage)
+
+/** @throws TsgiError TSGI_PROTOCOL_MALFORMED */
+export const parseMasterMessage = checked('the master', masterMessage)
+
+/** A reader that names what was wrong in one line. */
+export function checked<T>(who: string, schema: z.ZodType<T>): (value: unknown) => T {
+  return (value) => {
+    const read = schema.safeParse(value)
+    if (read.success) return read.data
+    throw new TsgiError('TSGI_PROTOCOL_MALFORMED', `${who} sent an unknown message: ${z.prettifyError(read.error)}`)
+  }
+}
