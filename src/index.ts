@@ -2,4 +2,5 @@
 
 export type * from './application.ts'
 export { ERRORS, type ErrorCode, type ErrorKind, TsgiError } from './errors.ts'
-export { type Config, defineConfig } from './options/table.ts'
+export { defineConfig } from './options/define-config.ts'
+export type { Config } from './options/table.ts'

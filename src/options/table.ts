@@ -396,11 +396,6 @@ export type Config = {
     : never
 }
 
-/** Gives a configuration file its types; returns what it is given. */
-export function defineConfig(config: Config): Config {
-  return config
-}
-
 /** A row seen without its types, for code that goes through the whole table. */
 export interface AnyOption extends OptionRow<`--${string}`, unknown, unknown> {
   readonly key: OptionKey
