@@ -1,5 +1,42 @@
 import { defineConfig } from 'vitest/config'
+import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
+
+/** Real servers and whole process trees: one file at a time, on built code. */
+const realServers = ['test/front/**/*.test.ts', 'test/process/**/*.test.ts']
+
+/** tsgi takes a connection in one of two ways (src/worker): everything has to hold on both. */
+const withAccept = (accept: 'fast' | 'documented', order: number) => ({
+  extends: true as const,
+  test: {
+    name: accept,
+    include: realServers,
+    env: { TSGI_ACCEPT: accept },
+    fileParallelism: false,
+    globalSetup: ['test/support/build-setup.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    sequence: { groupOrder: order },
+  },
+})
 
 export default defineConfig({
-  test: { include: ['test/**/*.test.ts'], testTimeout: 20_000, hookTimeout: 60_000 },
+  resolve: { alias: { tsgi: new URL('./src/index.ts', import.meta.url).pathname } },
+  test: {
+    reporters: ['default', new ClosingLineReporter()],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: realServers,
+          testTimeout: 20_000,
+          hookTimeout: 60_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      withAccept('fast', 1),
+      withAccept('documented', 2),
+    ],
+  },
 })

@@ -1,0 +1,90 @@
+/** Constant load over many kept connections, for minutes: what each answer was, counted. */
+
+import { Agent, request } from 'node:http'
+import { stopAfterTests } from './started.ts'
+
+export interface LoadOptions {
+  readonly url: string
+  /** Default GET. */
+  readonly method?: string
+  readonly body?: string | Uint8Array
+  readonly headers?: Readonly<Record<string, string>>
+  /** Requests in flight at any time. Default 8. */
+  readonly connections?: number
+  /** A new connection for each request. Default false. */
+  readonly closeConnections?: boolean
+  readonly timeoutMs?: number
+}
+
+export interface Tally {
+  readonly total: number
+  /** By status: `{ 200: 1234 }`. A status counts once its whole body arrived. */
+  readonly statuses: Readonly<Record<number, number>>
+  /** By error code; an answer that broke off counts here. */
+  readonly errors: Readonly<Record<string, number>>
+  /** The longest time between two answers, and the slowest answer. */
+  readonly longestGapMs: number
+  readonly slowestMs: number
+}
+
+export interface Load {
+  readonly tally: () => Tally
+  /** Lets what is in flight finish. */
+  readonly stop: () => Promise<Tally>
+}
+
+interface Answer {
+  readonly status?: number
+  readonly error?: string
+}
+
+export function constantLoad(options: LoadOptions): Load {
+  const { url, method = 'GET', body, headers = {}, connections = 8, timeoutMs = 30_000 } = options
+  const agent = new Agent({ keepAlive: options.closeConnections !== true, maxSockets: connections })
+  const statuses: Record<number, number> = {}
+  const errors: Record<string, number> = {}
+  let total = 0
+  let longestGapMs = 0
+  let slowestMs = 0
+  let answeredMs = performance.now()
+  let stopping = false
+
+  const once = (): Promise<Answer> =>
+    new Promise((resolve) => {
+      const outgoing = request(url, { method, headers, agent, timeout: timeoutMs }, (response) => {
+        response.resume()
+        response.once('error', (error: NodeJS.ErrnoException) => resolve({ error: `broken: ${error.code}` }))
+        response.once('end', () => resolve({ status: response.statusCode ?? 0 }))
+        response.once('close', () => resolve({ error: 'broken: closed' }))
+      })
+      outgoing.once('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' })))
+      outgoing.once('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code ?? error.message }))
+      outgoing.end(body)
+    })
+
+  const loop = async (): Promise<void> => {
+    while (!stopping) {
+      const startedMs = performance.now()
+      const { status, error } = await once()
+      const nowMs = performance.now()
+      total += 1
+      slowestMs = Math.max(slowestMs, nowMs - startedMs)
+      if (status !== undefined) {
+        longestGapMs = Math.max(longestGapMs, nowMs - answeredMs)
+        answeredMs = nowMs
+        statuses[status] = (statuses[status] ?? 0) + 1
+      }
+      if (error !== undefined) errors[error] = (errors[error] ?? 0) + 1
+    }
+  }
+  const loops = Promise.all(Array.from({ length: connections }, loop))
+  const tally = (): Tally => ({ total, statuses: { ...statuses }, errors: { ...errors }, longestGapMs, slowestMs })
+  const stop = async (): Promise<Tally> => {
+    stopping = true
+    await loops
+    agent.destroy()
+    return tally()
+  }
+  stopAfterTests(stop)
+  return { tally, stop }
+}
