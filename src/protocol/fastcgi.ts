@@ -1,0 +1,424 @@
+/**
+ * FastCGI 1.0, responder role. Sections are those of the FastCGI specification.
+ *
+ * Record bytes are read by a cursor over the connection; what a record means depends on its request:
+ *
+ *   BEGIN_REQUEST -> params: PARAMS... -> empty PARAMS = begin -> body: STDIN... -> empty STDIN = end -> read
+ *
+ * An id is active until `answered` (section 3.3). Records of an id that was active and is not any more are skipped, as that
+ * section demands: they were under way when the response ended. Records of an id never begun are an error.
+ */
+
+import { TsgiError } from '../errors.ts'
+import { ByteQueue } from './byte-queue.ts'
+import type { Decoder, DecoderLimits, Protocol, RequestEvent } from './codec.ts'
+import { announcedLengthOf } from './content-length.ts'
+import { fastcgiEncoder } from './fastcgi-encoder.ts'
+import {
+  endRequestRecord,
+  FLAG_KEEP_CONNECTION,
+  getValuesResultRecord,
+  HEADER_BYTES,
+  PROTOCOL_STATUS,
+  parsePairs,
+  ROLE_RESPONDER,
+  TYPE,
+  typeName,
+  unknownTypeRecord,
+  VERSION,
+} from './fastcgi-records.ts'
+import { NameMemory } from './name-memory.ts'
+
+const BEGIN_REQUEST_BYTES = 8
+/** A process may usually hold 1024 descriptors. */
+const DEFAULT_MAX_CONNECTIONS = 1024
+const NO_BYTES = Buffer.alloc(0)
+
+/** Kept over connections: without FCGI_KEEP_CONN each request is a new one. */
+const names = new NameMemory()
+const askedNames = new NameMemory()
+
+interface ActiveRequest {
+  readonly id: number
+  readonly keepConnection: boolean
+  /** `read`: the body came whole; `dropped`: aborted or contradictory, the rest is skipped. */
+  phase: 'params' | 'body' | 'read' | 'dropped'
+  /** The content of the PARAMS records so far: `blockLength` bytes; a view of the bytes fed while `#borrower` is this request. */
+  block: Buffer
+  blockLength: number
+  announcedLength: number | undefined
+  receivedLength: number
+}
+
+class FastcgiDecoder implements Decoder {
+  readonly #limits: DecoderLimits
+  readonly #queue = new ByteQueue()
+  readonly #requests = new Map<number, ActiveRequest>()
+  /** The highest id begun so far: the peer keeps ids small (section 3.3), so the ones below have been active. */
+  #highestId = 0
+
+  /** What the next bytes are. `whole`: content that is only understood complete. */
+  #reading: 'header' | 'whole' | 'params' | 'stdin' = 'header'
+  /** Bytes to pass over first: padding, or content that nobody wants. */
+  #skipLeft = 0
+  #recordAt = 0
+  #type = 0
+  #id = 0
+  #contentLeft = 0
+  #padding = 0
+  /** The request that the content belongs to, while reading `params` or `stdin`. */
+  #request: ActiveRequest | undefined
+
+  /** Bytes read and skipped: the offset of the next one on the connection. */
+  #offset = 0
+  #borrower: ActiveRequest | undefined
+  #failure: TsgiError | undefined
+
+  constructor(limits: DecoderLimits) {
+    this.#limits = limits
+  }
+
+  get midRequest(): boolean {
+    if (this.#queue.length > 0 || this.#reading !== 'header' || this.#skipLeft > 0) return true
+    for (const request of this.#requests.values()) {
+      if (request.phase === 'params' || request.phase === 'body') return true
+    }
+    return false
+  }
+
+  feed(bytes: Uint8Array): void {
+    if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
+    this.#queue.push(bytes)
+  }
+
+  next(): RequestEvent | undefined {
+    if (this.#failure !== undefined) throw this.#failure
+    while (this.#canRead()) {
+      const event = this.#read()
+      if (event !== undefined) return event
+    }
+    if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
+    this.#queue.detach()
+    return undefined
+  }
+
+  answered(requestId: number): void {
+    const request = this.#requests.get(requestId)
+    if (request === undefined) return
+    this.#requests.delete(requestId)
+    this.#forget(request)
+  }
+
+  #canRead(): boolean {
+    if (this.#skipLeft > 0) {
+      const count = Math.min(this.#skipLeft, this.#queue.length)
+      this.#queue.skip(count)
+      this.#offset += count
+      this.#skipLeft -= count
+      if (this.#skipLeft > 0) return false
+    }
+    if (this.#reading === 'header') return this.#queue.length >= HEADER_BYTES
+    if (this.#reading === 'whole') return this.#queue.length >= this.#contentLeft
+    return this.#queue.length > 0
+  }
+
+  #read(): RequestEvent | undefined {
+    switch (this.#reading) {
+      case 'header':
+        return this.#readHeader()
+      case 'whole':
+        return this.#type === TYPE.beginRequest ? this.#readBeginRequest() : this.#readGetValues()
+      case 'params':
+        this.#readParams()
+        return undefined
+      case 'stdin':
+        return this.#readStdin()
+    }
+  }
+
+  #readHeader(): RequestEvent | undefined {
+    const queue = this.#queue
+    this.#recordAt = this.#offset
+    this.#type = queue.at(1)
+    if (queue.at(0) !== VERSION) throw this.#malformed(`has version ${queue.at(0)}, FastCGI 1.0 has 1`)
+    this.#id = (queue.at(2) << 8) | queue.at(3)
+    this.#contentLeft = (queue.at(4) << 8) | queue.at(5)
+    this.#padding = queue.at(6)
+    queue.skip(HEADER_BYTES)
+    this.#offset += HEADER_BYTES
+    if (this.#id === 0) return this.#startManagement()
+    switch (this.#type) {
+      case TYPE.beginRequest:
+        if (this.#requests.has(this.#id)) throw this.#malformed(`begins request ${this.#id}, which is still open`)
+        if (this.#contentLeft !== BEGIN_REQUEST_BYTES) {
+          throw this.#malformed(`has ${this.#contentLeft} bytes of content instead of ${BEGIN_REQUEST_BYTES}`)
+        }
+        this.#reading = 'whole'
+        return undefined
+      case TYPE.abortRequest:
+        return this.#abort()
+      case TYPE.params:
+        return this.#startParams()
+      case TYPE.stdin:
+        return this.#startStdin()
+      case TYPE.data:
+        // Only a Filter is sent data (section 6.4).
+        this.#activeRequest()
+        this.#skipContent()
+        return undefined
+      default:
+        throw this.#malformed('is none that a web server sends to a responder')
+    }
+  }
+
+  /** Records of id 0 concern no request (section 4). */
+  #startManagement(): RequestEvent | undefined {
+    if (this.#type === TYPE.getValues) {
+      this.#reading = 'whole'
+      return undefined
+    }
+    if (this.#type > 0 && this.#type <= TYPE.unknownType) throw this.#malformed('has the null request id')
+    const type = this.#type
+    this.#skipContent()
+    return { kind: 'reply', bytes: unknownTypeRecord(type), close: false }
+  }
+
+  #readGetValues(): RequestEvent {
+    const asked = parsePairs(this.#takeWhole(), this.#limits.maxParams, askedNames)
+    if (asked instanceof TsgiError) throw this.#malformed(`cannot be read: ${asked.message}`)
+    const { maxRequests, maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#limits
+    const values: (readonly [string, string])[] = [
+      ['FCGI_MAX_CONNS', String(maxConnections)],
+      ['FCGI_MAX_REQS', String(maxRequests)],
+      ['FCGI_MPXS_CONNS', maxRequests > 1 ? '1' : '0'],
+    ]
+    const known = values.filter(([name]) => asked.some((text, index) => index % 2 === 0 && text === name))
+    return { kind: 'reply', bytes: getValuesResultRecord(known), close: false }
+  }
+
+  #readBeginRequest(): RequestEvent | undefined {
+    const id = this.#id
+    const role = (this.#queue.at(0) << 8) | this.#queue.at(1)
+    const keepConnection = (this.#queue.at(2) & FLAG_KEEP_CONNECTION) !== 0
+    this.#takeWhole()
+    if (id > this.#highestId) this.#highestId = id
+    if (role !== ROLE_RESPONDER) {
+      return {
+        kind: 'reply',
+        bytes: endRequestRecord(id, PROTOCOL_STATUS.unknownRole),
+        close: !keepConnection && this.#requests.size === 0,
+        error: new TsgiError('TSGI_PROTOCOL_UNSUPPORTED', `FastCGI: role ${role} is not served; only 1 (responder) is`),
+      }
+    }
+    if (this.#requests.size >= this.#limits.maxRequests) {
+      // FCGI_CANT_MPX_CONN and FCGI_OVERLOADED are read by no front server, and Apache makes an empty 200 of them: a real
+      // 503 is the answer that arrives.
+      const what = `FastCGI: request ${id} is one more than the ${this.#limits.maxRequests} allowed on one connection`
+      return this.#refusal(id, keepConnection, new TsgiError('TSGI_PROTOCOL_OVERLOADED', what))
+    }
+    this.#requests.set(id, {
+      id,
+      keepConnection,
+      phase: 'params',
+      block: NO_BYTES,
+      blockLength: 0,
+      announcedLength: undefined,
+      receivedLength: 0,
+    })
+    return undefined
+  }
+
+  #abort(): RequestEvent | undefined {
+    if (this.#contentLeft !== 0) throw this.#malformed(`has ${this.#contentLeft} bytes of content, it carries none`)
+    const request = this.#activeRequest()
+    this.#skipContent()
+    if (request === undefined) return undefined // it crossed with the end of the response (section 5.4)
+    const { phase } = request
+    if (phase === 'params') {
+      // Nobody knows of this request yet: the END_REQUEST that section 5.4 asks for can be sent from here.
+      this.answered(request.id)
+      return {
+        kind: 'reply',
+        bytes: endRequestRecord(request.id, PROTOCOL_STATUS.requestComplete),
+        close: !request.keepConnection && this.#requests.size === 0,
+      }
+    }
+    request.phase = 'dropped'
+    return phase === 'dropped' ? undefined : { kind: 'abort', requestId: request.id }
+  }
+
+  #startParams(): RequestEvent | undefined {
+    const request = this.#activeRequest()
+    if (request === undefined || request.phase === 'dropped') {
+      this.#skipContent()
+      return undefined
+    }
+    if (request.phase !== 'params') throw this.#malformed(`comes after the PARAMS of request ${request.id} ended`)
+    if (this.#contentLeft === 0) {
+      this.#skipContent()
+      return this.#begin(request)
+    }
+    const blockLength = request.blockLength + this.#contentLeft
+    if (blockLength > this.#limits.maxParamsBytes) {
+      this.#skipContent()
+      const what = `FastCGI: ${blockLength} bytes of variables and more, allowed are ${this.#limits.maxParamsBytes}`
+      return this.#refuse(request, new TsgiError('TSGI_PROTOCOL_TOO_LARGE', what))
+    }
+    this.#request = request
+    this.#reading = 'params'
+    return undefined
+  }
+
+  /** Pairs may be cut anywhere between records (libfcgi cuts every 8184 bytes): the content is joined, then decoded. */
+  #readParams(): void {
+    const request = this.#request
+    const piece = this.#takeContent()
+    if (request === undefined) return
+    if (request.blockLength === 0 && this.#contentLeft === 0) {
+      // Nearly always the one PARAMS record: decoded where it lies, if the empty one follows in the same read.
+      if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
+      this.#borrower = request
+      request.block = piece
+      request.blockLength = piece.length
+    } else {
+      this.#own(request, piece.length + this.#contentLeft)
+      piece.copy(request.block, request.blockLength)
+      request.blockLength += piece.length
+    }
+    if (this.#contentLeft === 0) this.#skipContent()
+  }
+
+  /** Makes `block` memory of our own, with room for `more` bytes. */
+  #own(request: ActiveRequest, more: number): void {
+    const borrowed = this.#borrower === request
+    if (borrowed) this.#borrower = undefined
+    const length = request.blockLength + more
+    if (!borrowed && length <= request.block.length) return
+    const doubled = Math.min(2 * request.block.length, this.#limits.maxParamsBytes)
+    const block = Buffer.allocUnsafeSlow(more === 0 ? length : Math.max(length, doubled))
+    request.block.copy(block, 0, 0, request.blockLength)
+    request.block = block
+  }
+
+  #begin(request: ActiveRequest): RequestEvent {
+    const block = request.block.subarray(0, request.blockLength)
+    request.block = NO_BYTES
+    if (this.#borrower === request) this.#borrower = undefined
+    const params = parsePairs(block, this.#limits.maxParams, names)
+    if (params instanceof TsgiError) return this.#refuse(request, params)
+    const announcedLength = announcedLengthOf(params)
+    if (announcedLength instanceof TsgiError) return this.#refuse(request, announcedLength)
+    request.announcedLength = announcedLength
+    request.phase = 'body'
+    return {
+      kind: 'begin',
+      requestId: request.id,
+      params,
+      contentLength: announcedLength,
+      keepConnection: request.keepConnection,
+    }
+  }
+
+  #startStdin(): RequestEvent | undefined {
+    const request = this.#activeRequest()
+    if (request === undefined || request.phase === 'dropped') {
+      this.#skipContent()
+      return undefined
+    }
+    if (request.phase !== 'body') {
+      const when = request.phase === 'params' ? 'before the PARAMS' : 'after the STDIN'
+      throw this.#malformed(`comes ${when} of request ${request.id} ended`)
+    }
+    const { announcedLength } = request
+    if (this.#contentLeft === 0) {
+      this.#skipContent()
+      if (announcedLength !== undefined && request.receivedLength < announcedLength) {
+        request.phase = 'dropped'
+        const what = `FastCGI: STDIN ended after ${request.receivedLength} bytes, CONTENT_LENGTH says ${announcedLength}`
+        return this.#refusal(request.id, request.keepConnection, new TsgiError('TSGI_INPUT_TRUNCATED', what))
+      }
+      request.phase = 'read'
+      return { kind: 'end', requestId: request.id }
+    }
+    const receivedLength = request.receivedLength + this.#contentLeft
+    if (announcedLength !== undefined && receivedLength > announcedLength) {
+      this.#skipContent()
+      request.phase = 'dropped'
+      const what = `FastCGI: ${receivedLength} bytes of STDIN and more, CONTENT_LENGTH says ${announcedLength}`
+      return this.#refusal(request.id, request.keepConnection, new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', what))
+    }
+    request.receivedLength = receivedLength
+    this.#request = request
+    this.#reading = 'stdin'
+    return undefined
+  }
+
+  #readStdin(): RequestEvent {
+    const chunk = this.#takeContent()
+    const requestId = this.#id
+    if (this.#contentLeft === 0) this.#skipContent()
+    return { kind: 'body', requestId, chunk }
+  }
+
+  /** The request of this record; undefined for one that is over, which section 3.3 says to ignore. */
+  #activeRequest(): ActiveRequest | undefined {
+    const request = this.#requests.get(this.#id)
+    if (request === undefined && this.#id > this.#highestId) {
+      throw this.#malformed(`belongs to request ${this.#id}, which was never begun`)
+    }
+    return request
+  }
+
+  /** What has arrived of the content of this record. */
+  #takeContent(): Buffer {
+    const count = Math.min(this.#contentLeft, this.#queue.length)
+    this.#contentLeft -= count
+    this.#offset += count
+    return this.#queue.take(count)
+  }
+
+  #takeWhole(): Buffer {
+    const content = this.#takeContent()
+    this.#skipContent()
+    return content
+  }
+
+  /** This record is done with: passes over what is left of it. */
+  #skipContent(): void {
+    this.#skipLeft = this.#contentLeft + this.#padding
+    this.#contentLeft = 0
+    this.#reading = 'header'
+    this.#request = undefined
+  }
+
+  /** A request that has not begun: its id is free at once, and its other records are skipped as late ones. */
+  #refuse(request: ActiveRequest, error: TsgiError): RequestEvent {
+    this.answered(request.id)
+    return this.#refusal(request.id, request.keepConnection, error)
+  }
+
+  /** Closing is what FCGI_KEEP_CONN = 0 asks for, unless it would end other requests. */
+  #refusal(requestId: number, keepConnection: boolean, error: TsgiError): RequestEvent {
+    const others = this.#requests.size - (this.#requests.has(requestId) ? 1 : 0)
+    return { kind: 'refuse', requestId, error, keepConnection: keepConnection || others > 0 }
+  }
+
+  #forget(request: ActiveRequest): void {
+    if (this.#borrower === request) this.#borrower = undefined
+    if (this.#request === request) this.#skipContent()
+  }
+
+  #malformed(what: string): TsgiError {
+    const record = `FastCGI: the ${typeName(this.#type)} record at byte ${this.#recordAt}`
+    this.#failure = new TsgiError('TSGI_PROTOCOL_MALFORMED', `${record} ${what}`)
+    return this.#failure
+  }
+}
+
+export const fastcgi: Protocol = {
+  name: 'fastcgi',
+  createDecoder: (limits) => new FastcgiDecoder(limits),
+  encoder: fastcgiEncoder,
+  carriesUpgrade: false,
+  directive: { nginx: 'fastcgi_pass', apache: 'fcgi://' },
+}
