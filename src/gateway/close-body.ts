@@ -1,0 +1,75 @@
+/** The closing protocol of a returned body: in order, once, and with a limit on how long it may take. */
+
+import { isPromiseLike } from './promise-like.ts'
+
+export interface Closing {
+  readonly timeoutMs: number
+  /** An error thrown while closing, or a step that was abandoned: logged, and of no effect on the response. */
+  report(error: unknown): void
+}
+
+type Step = () => unknown
+
+/**
+ * `iterator.return()` where an iterator was taken and is not done, then the first that exists of `close`,
+ * `[Symbol.asyncDispose]`, `[Symbol.dispose]`, `destroy`, `cancel` (the last only where nothing was iterated).
+ * @returns undefined where all was done at once, so that the common case waits for nothing
+ */
+export function closeBody(
+  body: unknown,
+  iterator: object | undefined,
+  done: boolean,
+  closing: Closing,
+): Promise<void> | undefined {
+  const closer = closerOf(body, iterator !== undefined)
+  if (closer === undefined && (iterator === undefined || done)) return undefined
+  const steps: Step[] = []
+  const stop = iterator !== undefined && !done ? methodOf(iterator, 'return') : undefined
+  if (stop !== undefined) steps.push(stop)
+  if (closer !== undefined) steps.push(closer)
+  return runSteps(steps, closing)
+}
+
+function closerOf(body: unknown, iterated: boolean): Step | undefined {
+  if (typeof body !== 'object' || body === null) return undefined
+  return (
+    methodOf(body, 'close') ??
+    methodOf(body, Symbol.asyncDispose) ??
+    methodOf(body, Symbol.dispose) ??
+    methodOf(body, 'destroy') ??
+    (iterated ? undefined : methodOf(body, 'cancel'))
+  )
+}
+
+function methodOf(target: object, name: PropertyKey): Step | undefined {
+  const method: unknown = Reflect.get(target, name)
+  return typeof method === 'function' ? () => Reflect.apply(method, target, []) : undefined
+}
+
+function runSteps(steps: readonly Step[], closing: Closing): Promise<void> | undefined {
+  for (const [index, step] of steps.entries()) {
+    let result: unknown
+    try {
+      result = step()
+    } catch (error) {
+      closing.report(error)
+      continue
+    }
+    if (isPromiseLike(result)) {
+      return settle(result, closing).then(() => runSteps(steps.slice(index + 1), closing))
+    }
+  }
+  return undefined
+}
+
+async function settle(step: PromiseLike<unknown>, closing: Closing): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(() => {
+      closing.report(new Error(`a response body did not close within ${closing.timeoutMs} ms and was abandoned`))
+      resolve()
+    }, closing.timeoutMs)
+  })
+  await Promise.race([step.then(undefined, (error: unknown) => closing.report(error)), limit])
+  clearTimeout(timer)
+}

