@@ -1,0 +1,192 @@
+/** What an access log format can say: Gunicorn's atoms, and a few of Apache's. Every value comes out escaped. */
+
+import type { Environ, HeaderList } from '../application.ts'
+import { TsgiError } from '../errors.ts'
+import { rawPath } from '../gateway/text.ts'
+import { variable } from '../gateway/variable.ts'
+import { nearest } from '../nearest.ts'
+import { createCommonLogClock, createIsoClock } from './clock.ts'
+import { escapeText } from './escape.ts'
+
+/** One answered request. */
+export interface AccessEntry {
+  readonly environ: Environ
+  readonly status: number
+  /** Body bytes handed to the transport. */
+  readonly bytes: number
+  readonly durationMs: number
+  /** The response was cut short, or the client left first. */
+  readonly aborted: boolean
+  readonly requestId: string
+  /** When the response ended, in milliseconds since the epoch (Date.now()). */
+  readonly time: number
+  /** The response's; undefined where no head was sent. */
+  readonly headers: HeaderList | undefined
+}
+
+export type Field = (entry: AccessEntry) => string
+
+interface Atom {
+  readonly help: string
+  /** Called once per format, so that an atom may keep a cache. */
+  readonly field: () => Field
+}
+
+const table = <Name extends string>(rows: Record<Name, Atom>): Readonly<Record<Name, Atom>> => rows
+
+/** `%(NAME)s`. The documentation of `--access-log` is made from this table. */
+export const ATOMS = table({
+  h: { help: 'client address (REMOTE_ADDR)', field: () => fromVariable('REMOTE_ADDR') },
+  l: { help: '`-`', field: () => () => '-' },
+  u: { help: 'user name (REMOTE_USER)', field: () => fromVariable('REMOTE_USER') },
+  t: {
+    help: 'time of the answer, `[21/Nov/2026:10:36:00 +0000]`',
+    field: () => withTime(createCommonLogClock()),
+  },
+  iso: { help: 'time of the answer, `2026-11-21T10:36:00.123Z`', field: () => withTime(createIsoClock()) },
+  r: { help: 'request line, `GET /path?query HTTP/1.1`', field: () => requestLine },
+  m: { help: 'request method', field: () => fromVariable('REQUEST_METHOD') },
+  U: {
+    help: 'path without the query, as the client wrote it',
+    field:
+      () =>
+      ({ environ }) =>
+        escapeText(rawPath(environ)),
+  },
+  q: {
+    help: 'query string',
+    field:
+      () =>
+      ({ environ }) =>
+        escapeText(environ.QUERY_STRING),
+  },
+  H: { help: 'protocol', field: () => fromVariable('SERVER_PROTOCOL') },
+  s: {
+    help: 'status',
+    field:
+      () =>
+      ({ status }) =>
+        String(status),
+  },
+  B: {
+    help: 'body bytes sent',
+    field:
+      () =>
+      ({ bytes }) =>
+        String(bytes),
+  },
+  b: {
+    help: 'body bytes sent, `-` for none',
+    field:
+      () =>
+      ({ bytes }) =>
+        bytes === 0 ? '-' : String(bytes),
+  },
+  f: { help: 'referrer', field: () => fromVariable('HTTP_REFERER') },
+  a: { help: 'user agent', field: () => fromVariable('HTTP_USER_AGENT') },
+  T: {
+    help: 'duration in whole seconds',
+    field:
+      () =>
+      ({ durationMs }) =>
+        String(Math.floor(durationMs / 1000)),
+  },
+  M: {
+    help: 'duration in milliseconds',
+    field:
+      () =>
+      ({ durationMs }) =>
+        String(Math.round(durationMs)),
+  },
+  D: {
+    help: 'duration in microseconds',
+    field:
+      () =>
+      ({ durationMs }) =>
+        String(Math.round(durationMs * 1000)),
+  },
+  L: {
+    help: 'duration in seconds, six decimals',
+    field:
+      () =>
+      ({ durationMs }) =>
+        (durationMs / 1000).toFixed(6),
+  },
+  p: { help: 'process id of the worker', field: () => () => String(process.pid) },
+  id: {
+    help: 'request id',
+    field:
+      () =>
+      ({ requestId }) =>
+        escapeText(requestId),
+  },
+  X: {
+    help: '`X` where the response was cut short, else `-`',
+    field:
+      () =>
+      ({ aborted }) =>
+        aborted ? 'X' : '-',
+  },
+})
+
+/** `%({NAME}i)s` and its like: the letter after the brace says where to look. */
+const LOOKUPS: Readonly<Record<string, (name: string) => Field>> = {
+  i: (name) => fromVariable(headerVariable(name)),
+  o: (name) => responseHeader(name.toLowerCase()),
+  e: (name) => fromVariable(name),
+}
+
+/** @throws TsgiError TSGI_USAGE for an atom that does not exist, naming the nearest that does */
+export function atomField(name: string): Field {
+  const lookup = /^\{([^}]+)\}(.)$/s.exec(name)
+  if (lookup !== null) {
+    const [, subject = '', kind = ''] = lookup
+    const make = LOOKUPS[kind]
+    if (make !== undefined) return make(subject)
+    throw new TsgiError(
+      'TSGI_USAGE',
+      `access log format: %(${name})s: after the brace i (request header), o (response header) or e (variable) is wanted`,
+    )
+  }
+  const atom = Object.hasOwn(ATOMS, name) ? Object.entries(ATOMS).find(([key]) => key === name)?.[1] : undefined
+  if (atom !== undefined) return atom.field()
+  const names = Object.keys(ATOMS)
+  const near = nearest(name, names) ?? names.find((key) => key.toLowerCase() === name.toLowerCase())
+  const hint = near === undefined ? `known are ${names.join(' ')}` : `did you mean %(${near})s?`
+  throw new TsgiError('TSGI_USAGE', `access log format: there is no atom %(${name})s; ${hint}`)
+}
+
+/** As CGI names a request header (RFC 3875 section 4.1.18); the two that it names otherwise stay bare. */
+function headerVariable(name: string): string {
+  const upper = name.toUpperCase().replaceAll('-', '_')
+  return upper === 'CONTENT_TYPE' || upper === 'CONTENT_LENGTH' ? upper : `HTTP_${upper}`
+}
+
+function fromVariable(name: string): Field {
+  return ({ environ }) => {
+    const value = variable(environ, name)
+    return value === undefined || value === '' ? '-' : escapeText(value)
+  }
+}
+
+function responseHeader(lowerName: string): Field {
+  return ({ headers = [] }) => {
+    const values = headers.filter(([name]) => name.toLowerCase() === lowerName).map(([, value]) => value)
+    return values.length === 0 ? '-' : escapeText(values.join(', '))
+  }
+}
+
+function withTime(clock: (timeMs: number) => string): Field {
+  return ({ time }) => clock(time)
+}
+
+function requestLine({ environ }: AccessEntry): string {
+  return escapeText(`${environ.REQUEST_METHOD} ${requestTarget(environ)} ${environ.SERVER_PROTOCOL}`)
+}
+
+/** What stood in the request line, rebuilt where the front server does not say. */
+export function requestTarget(environ: Environ): string {
+  const uri = environ['REQUEST_URI']
+  if (uri !== undefined && uri !== '') return uri
+  return environ.QUERY_STRING === '' ? rawPath(environ) : `${rawPath(environ)}?${environ.QUERY_STRING}`
+}

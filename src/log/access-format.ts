@@ -1,0 +1,85 @@
+/** From a format to a function that makes lines; everything that can be found out beforehand is. */
+
+import { TsgiError } from '../errors.ts'
+import { variable } from '../gateway/variable.ts'
+import { type AccessEntry, atomField, type Field, requestTarget } from './access-atoms.ts'
+import { createIsoClock } from './clock.ts'
+import { escapeJson } from './escape.ts'
+
+/** Apache's and nginx's `combined`. */
+export const COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+
+/**
+ * @param format `combined`, `json`, or text with atoms: `%(h)s %(r)s %({X-Forwarded-For}i)s`; `%%` is a percent sign
+ * @returns a function to one line, its newline included, in ASCII
+ * @throws TsgiError TSGI_USAGE for an unknown atom
+ */
+export function compileAccessFormat(format: string): (entry: AccessEntry) => string {
+  if (format === 'json') return createJsonLine()
+  return compileText(format === 'combined' ? COMBINED : format)
+}
+
+function compileText(format: string): (entry: AccessEntry) => string {
+  if (!format.includes('%(')) {
+    throw new TsgiError(
+      'TSGI_USAGE',
+      `access log format: ${format}: off, json, combined or a text with atoms like %(h)s is wanted`,
+    )
+  }
+  const fields: Field[] = []
+  // The text before the first field, and after each.
+  const literals = ['']
+  const append = (literal: string) => {
+    literals.push(`${literals.pop() ?? ''}${literal}`)
+  }
+  let from = 0
+  for (const match of format.matchAll(/%%|%\(([^)]*)\)(s?)/g)) {
+    append(format.slice(from, match.index))
+    from = match.index + match[0].length
+    const [, name, ending] = match
+    if (name === undefined) {
+      append('%')
+      continue
+    }
+    if (ending !== 's') throw new TsgiError('TSGI_USAGE', `access log format: an s is missing after ${match[0]}`)
+    fields.push(atomField(name))
+    literals.push('')
+  }
+  append(`${format.slice(from)}\n`)
+  const [first = '', ...rest] = literals
+  return (entry) => {
+    let line = first
+    for (const [index, field] of fields.entries()) line += field(entry) + (rest[index] ?? '')
+    return line
+  }
+}
+
+/**
+ * By hand, since it runs once per request: JSON.stringify of an object of these fields takes 2 to 3 times as long.
+ */
+function createJsonLine(): (entry: AccessEntry) => string {
+  const isoTime = createIsoClock()
+  const tail = `,"pid":${process.pid}}\n`
+  return (entry) => {
+    const { environ } = entry
+    return `{"time":"${isoTime(entry.time)}","id":"${escapeJson(entry.requestId)}"${member('addr', variable(environ, 'REMOTE_ADDR'))}${member(
+      'user',
+      variable(environ, 'REMOTE_USER'),
+    )},"method":"${escapeJson(environ.REQUEST_METHOD)}"${member('host', environ['HTTP_HOST'])},"uri":"${escapeJson(
+      requestTarget(environ),
+    )}","protocol":"${escapeJson(environ.SERVER_PROTOCOL)}","status":${entry.status},"bytes":${entry.bytes},"ms":${milliseconds(
+      entry.durationMs,
+    )},"aborted":${entry.aborted}${member('referer', environ['HTTP_REFERER'])}${member('agent', environ['HTTP_USER_AGENT'])}${tail}`
+  }
+}
+
+function member(name: string, value: string | undefined): string {
+  return value === undefined || value === '' ? '' : `,"${name}":"${escapeJson(value)}"`
+}
+
+/** Three decimals, from an integer: a double that is none takes longer to print. */
+function milliseconds(durationMs: number): string {
+  const us = Math.round(durationMs * 1000)
+  const rest = us % 1000
+  return `${(us - rest) / 1000}.${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}`
+}

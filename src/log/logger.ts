@@ -1,0 +1,79 @@
+/** The process log: one JSON object a line, or readable lines on a terminal. Written synchronously, so the last line before a death is there. */
+
+import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
+import { prettyFactory } from 'pino-pretty'
+import { openSink } from './sink.ts'
+
+export type LogLevel = LevelWithSilent
+
+export interface LogOptions {
+  readonly level: LogLevel
+  /** `auto`: readable where standard error is a terminal and NODE_ENV is not `production`, else JSON. */
+  readonly format: 'auto' | 'json' | 'pretty'
+  /** Appended to; standard error without it. */
+  readonly file?: string | undefined
+  /** Who speaks: `tsgi`, `tsgi worker 1`. */
+  readonly name: string
+}
+
+/** A pino logger; `reopen` follows a log file that was moved away (SIGUSR1) and does nothing on standard error. */
+export type Log = Logger & { reopen(): void }
+
+/**
+ * What a log line must never show, wherever an object that holds it is logged: credentials, and an environ whole, which
+ * holds them.
+ */
+const SECRET_KEYS = [
+  'environ',
+  'cookie',
+  'authorization',
+  'password',
+  'HTTP_COOKIE',
+  'HTTP_AUTHORIZATION',
+  'HTTP_PROXY_AUTHORIZATION',
+  'headers.cookie',
+  'headers.authorization',
+  'headers["set-cookie"]',
+  'headers["proxy-authorization"]',
+]
+
+const STDERR_FD = 2
+
+/** @throws TsgiError TSGI_USAGE where the file cannot be opened */
+export function createLog(options: LogOptions): Log {
+  const sink = openSink(options.file ?? STDERR_FD)
+  const destination: DestinationStream = isPretty(options) ? prettyDestination(sink, options) : sink
+  const logger = pino(
+    {
+      level: options.level,
+      name: options.name,
+      base: { pid: process.pid },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
+    },
+    destination,
+  )
+  return Object.assign(logger, {
+    reopen: () => {
+      if (options.file !== undefined) sink.reopen()
+    },
+  })
+}
+
+function isPretty({ format, file }: LogOptions): boolean {
+  if (format !== 'auto') return format === 'pretty'
+  return file === undefined && process.stderr.isTTY === true && process.env['NODE_ENV'] !== 'production'
+}
+
+/** In this process and this turn: pino-pretty's own stream would lose the lines before a process.exit. */
+function prettyDestination(sink: DestinationStream, { file }: LogOptions): DestinationStream {
+  const colorize = file === undefined && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined
+  const prettify = prettyFactory({
+    colorize,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'pid,hostname',
+    singleLine: true,
+  })
+  return { write: (line) => sink.write(prettify(line)) }
+}

@@ -1,0 +1,22 @@
+import pino from 'pino'
+import { cannotOpen, tellOnce } from './faults.ts'
+
+/** Lines that wait for a descriptor that takes none; beyond it they are dropped rather than memory eaten. */
+const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
+export type Sink = ReturnType<typeof pino.destination>
+
+/**
+ * A log file, appended to, or a descriptor that is already open, written before `write` returns. A full disk costs lines,
+ * never the process.
+ * @throws TsgiError TSGI_USAGE where the file cannot be opened
+ */
+export function openSink(target: string | number): Sink {
+  try {
+    const sink = pino.destination({ dest: target, sync: true, maxLength: MAX_WAITING_BYTES })
+    sink.on('error', tellOnce(target))
+    return sink
+  } catch (error) {
+    throw cannotOpen(target, error)
+  }
+}
