@@ -28,11 +28,11 @@ import {
   VERSION,
 } from './fastcgi-records.ts'
 import { NameMemory } from './name-memory.ts'
+import { ParamsBlock } from './params-block.ts'
 
 const BEGIN_REQUEST_BYTES = 8
 /** A process may usually hold 1024 descriptors. */
 const DEFAULT_MAX_CONNECTIONS = 1024
-const NO_BYTES = Buffer.alloc(0)
 
 /** Kept over connections: without FCGI_KEEP_CONN each request is a new one. */
 const names = new NameMemory()
@@ -43,9 +43,7 @@ interface ActiveRequest {
   readonly keepConnection: boolean
   /** `read`: the body came whole; `dropped`: aborted or contradictory, the rest is skipped. */
   phase: 'params' | 'body' | 'read' | 'dropped'
-  /** The content of the PARAMS records so far: `blockLength` bytes; a view of the bytes fed while `#borrower` is this request. */
-  block: Buffer
-  blockLength: number
+  readonly block: ParamsBlock
   announcedLength: number | undefined
   receivedLength: number
 }
@@ -71,6 +69,7 @@ class FastcgiDecoder implements Decoder {
 
   /** Bytes read and skipped: the offset of the next one on the connection. */
   #offset = 0
+  /** The request whose block is a view of the bytes fed, if any is. */
   #borrower: ActiveRequest | undefined
   #failure: TsgiError | undefined
 
@@ -87,7 +86,7 @@ class FastcgiDecoder implements Decoder {
   }
 
   feed(bytes: Uint8Array): void {
-    if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
+    this.#detachBorrower()
     this.#queue.push(bytes)
   }
 
@@ -97,7 +96,7 @@ class FastcgiDecoder implements Decoder {
       const event = this.#read()
       if (event !== undefined) return event
     }
-    if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
+    this.#detachBorrower()
     this.#queue.detach()
     return undefined
   }
@@ -106,7 +105,7 @@ class FastcgiDecoder implements Decoder {
     const request = this.#requests.get(requestId)
     if (request === undefined) return
     this.#requests.delete(requestId)
-    this.#forget(request)
+    if (this.#request === request) this.#skipContent()
   }
 
   #canRead(): boolean {
@@ -220,8 +219,7 @@ class FastcgiDecoder implements Decoder {
       id,
       keepConnection,
       phase: 'params',
-      block: NO_BYTES,
-      blockLength: 0,
+      block: new ParamsBlock(),
       announcedLength: undefined,
       receivedLength: 0,
     })
@@ -258,7 +256,7 @@ class FastcgiDecoder implements Decoder {
       this.#skipContent()
       return this.#begin(request)
     }
-    const blockLength = request.blockLength + this.#contentLeft
+    const blockLength = request.block.length + this.#contentLeft
     if (blockLength > this.#limits.maxParamsBytes) {
       this.#skipContent()
       const what = `FastCGI: ${blockLength} bytes of variables and more, allowed are ${this.#limits.maxParamsBytes}`
@@ -273,38 +271,23 @@ class FastcgiDecoder implements Decoder {
   #readParams(): void {
     const request = this.#request
     const piece = this.#takeContent()
-    if (request === undefined) return
-    if (request.blockLength === 0 && this.#contentLeft === 0) {
-      // Nearly always the one PARAMS record: decoded where it lies, if the empty one follows in the same read.
-      if (this.#borrower !== undefined) this.#own(this.#borrower, 0)
-      this.#borrower = request
-      request.block = piece
-      request.blockLength = piece.length
-    } else {
-      this.#own(request, piece.length + this.#contentLeft)
-      piece.copy(request.block, request.blockLength)
-      request.blockLength += piece.length
+    if (request !== undefined) {
+      request.block.append(piece, this.#contentLeft)
+      if (request.block.borrowed) {
+        this.#detachBorrower()
+        this.#borrower = request
+      }
     }
     if (this.#contentLeft === 0) this.#skipContent()
   }
 
-  /** Makes `block` memory of our own, with room for `more` bytes. */
-  #own(request: ActiveRequest, more: number): void {
-    const borrowed = this.#borrower === request
-    if (borrowed) this.#borrower = undefined
-    const length = request.blockLength + more
-    if (!borrowed && length <= request.block.length) return
-    const doubled = Math.min(2 * request.block.length, this.#limits.maxParamsBytes)
-    const block = Buffer.allocUnsafeSlow(more === 0 ? length : Math.max(length, doubled))
-    request.block.copy(block, 0, 0, request.blockLength)
-    request.block = block
+  #detachBorrower(): void {
+    this.#borrower?.block.detach()
+    this.#borrower = undefined
   }
 
   #begin(request: ActiveRequest): RequestEvent {
-    const block = request.block.subarray(0, request.blockLength)
-    request.block = NO_BYTES
-    if (this.#borrower === request) this.#borrower = undefined
-    const params = parsePairs(block, this.#limits.maxParams, names)
+    const params = parsePairs(request.block.take(), this.#limits.maxParams, names)
     if (params instanceof TsgiError) return this.#refuse(request, params)
     const announcedLength = announcedLengthOf(params)
     if (announcedLength instanceof TsgiError) return this.#refuse(request, announcedLength)
@@ -401,11 +384,6 @@ class FastcgiDecoder implements Decoder {
   #refusal(requestId: number, keepConnection: boolean, error: TsgiError): RequestEvent {
     const others = this.#requests.size - (this.#requests.has(requestId) ? 1 : 0)
     return { kind: 'refuse', requestId, error, keepConnection: keepConnection || others > 0 }
-  }
-
-  #forget(request: ActiveRequest): void {
-    if (this.#borrower === request) this.#borrower = undefined
-    if (this.#request === request) this.#skipContent()
   }
 
   #malformed(what: string): TsgiError {
