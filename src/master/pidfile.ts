@@ -1,0 +1,52 @@
+/** The file that tells others the master's process id. */
+
+import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { asError, TsgiError } from '../errors.ts'
+
+/**
+ * Writes our id, whole or not at all. A file that a killed master left behind is replaced.
+ * @returns removes the file, if it is still ours.
+ * @throws TsgiError TSGI_USAGE when the process it names is alive, or the file cannot be written.
+ */
+export function writePidfile(path: string, pid = process.pid): () => void {
+  const other = readPid(path)
+  if (other !== undefined && other !== pid && isAlive(other)) {
+    throw new TsgiError(
+      'TSGI_USAGE',
+      `${path} names process ${other}, which is running; stop it, or choose another --pidfile`,
+    )
+  }
+  const fresh = `${path}.${pid}`
+  try {
+    writeFileSync(fresh, `${pid}\n`, { mode: 0o644 })
+    renameSync(fresh, path)
+  } catch (thrown) {
+    throw new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${asError(thrown).message}`, {
+      cause: thrown,
+    })
+  }
+  return () => {
+    if (readPid(path) === pid) unlinkSync(path)
+  }
+}
+
+/** The id in the file; undefined where there is none. */
+function readPid(path: string): number | undefined {
+  try {
+    const text = readFileSync(path, 'utf8').trim()
+    return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
+  } catch {
+    // No file, or not ours to read: writing it will tell.
+    return undefined
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (thrown) {
+    // EPERM: it exists and belongs to somebody else.
+    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM'
+  }
+}

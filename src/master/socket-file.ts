@@ -1,0 +1,128 @@
+/** The file of a Unix socket: whose it is, who may open it, and when it may be removed. */
+
+import { chmodSync, chownSync, lstatSync, readFileSync, type Stats, unlinkSync } from 'node:fs'
+import { connect } from 'node:net'
+import { dirname } from 'node:path'
+import { asError, TsgiError } from '../errors.ts'
+
+export interface SocketOwnership {
+  readonly mode: number
+  /** Undefined: as the process that binds. */
+  readonly uid: number | undefined
+  readonly gid: number | undefined
+}
+
+/**
+ * Makes room for a socket at `path`: a file left behind by a dead process is removed.
+ * @throws TsgiError TSGI_BIND when somebody serves it, it is no socket, or its folder does not exist.
+ */
+export async function makeRoom(path: string): Promise<void> {
+  const folder = dirname(path)
+  // With the dot at its end a link to a folder counts as one.
+  if (statOf(`${folder}/.`) === undefined) {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: the folder ${folder} does not exist or may not be entered; create it first`,
+    )
+  }
+  const found = statOf(path)
+  if (found === undefined) return
+  if (!found.isSocket()) {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: a file that is no socket is there, and tsgi does not remove it; choose another path`,
+    )
+  }
+  const reached = await tryConnect(path)
+  if (reached === 'ENOENT') return
+  if (reached === 'connected' || reached === 'EAGAIN' || isBoundBySomebody(path)) {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: another process is serving it; stop that process, or choose another path`,
+    )
+  }
+  if (reached !== 'ECONNREFUSED') {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: a socket is there and cannot be asked whether it is in use (${reached}); remove it, or choose another path`,
+    )
+  }
+  unlinkSync(path)
+}
+
+/** Runs `bind` so that nobody can connect until `own` has said who may. */
+export function withPrivateFiles<T>(bind: () => T): T {
+  const before = process.umask(0o177)
+  try {
+    return bind()
+  } finally {
+    process.umask(before)
+  }
+}
+
+/** @throws TsgiError TSGI_BIND */
+export function own(path: string, { mode, uid, gid }: SocketOwnership): void {
+  try {
+    // Owner before mode: a file given away keeps no bit that the new owner was not meant to have.
+    if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1)
+    chmodSync(path, mode)
+  } catch (thrown) {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: its owner and mode cannot be set: ${asError(thrown).message}; only root may give a socket away (--socket-owner, --socket-group)`,
+      { cause: thrown },
+    )
+  }
+}
+
+/** What tells this file from one that somebody else put at the same path later. */
+export interface FileIdentity {
+  readonly dev: number
+  readonly ino: number
+}
+
+export function identify(path: string): FileIdentity | undefined {
+  const found = statOf(path)
+  return found === undefined ? undefined : { dev: found.dev, ino: found.ino }
+}
+
+export function isStill(path: string, identity: FileIdentity | undefined): boolean {
+  const now = identify(path)
+  return now !== undefined && now.dev === identity?.dev && now.ino === identity.ino
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return lstatSync(path)
+  } catch {
+    // Not there, or a folder on the way may not be entered: bind will say which.
+    return undefined
+  }
+}
+
+/** `'connected'`, or the code of the error: ECONNREFUSED when nobody listens, EAGAIN when the queue of one who does is full. */
+function tryConnect(path: string): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(path)
+    socket.on('connect', () => {
+      socket.destroy()
+      resolve('connected')
+    })
+    socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message))
+  })
+}
+
+/**
+ * A master that is still starting has bound its socket while nobody listens yet: connecting is refused, but the kernel lists it.
+ * /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path; Type 0001 is SOCK_STREAM, St 01 unconnected.
+ */
+function isBoundBySomebody(path: string): boolean {
+  let table: string
+  try {
+    table = readFileSync('/proc/net/unix', 'utf8')
+  } catch {
+    // Not Linux: the refused connection has to do.
+    return false
+  }
+  return table.split('\n').some((line) => line.endsWith(` ${path}`) && / 0001 01 +\d+ /.test(line))
+}

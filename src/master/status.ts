@@ -1,0 +1,60 @@
+/** What the master knows, as the answers of the control socket: plain rows, durations only. */
+
+import type { Roster } from './roster.ts'
+import type { Listener } from './sockets.ts'
+
+export interface WorkerRow {
+  readonly slot: number
+  readonly pid: number | undefined
+  readonly generation: number
+  readonly phase: string
+  readonly ageMs: number
+  readonly silentMs: number
+  readonly connections: number
+  readonly requestsInFlight: number
+  readonly requestsTotal: number
+  readonly oldestRequestMs: number
+  readonly rssBytes: number
+  readonly eventLoopUtilization: number
+  readonly retire: string | undefined
+}
+
+export function describeWorkers(roster: Roster, nowMs: number): readonly WorkerRow[] {
+  return roster.workers.map(({ tick, ...worker }) => ({
+    slot: worker.slot,
+    pid: worker.pid,
+    generation: worker.generation,
+    phase: worker.phase,
+    ageMs: Math.round(nowMs - worker.spawnedAtMs),
+    silentMs: Math.round(nowMs - worker.heardAtMs),
+    connections: tick?.connections ?? 0,
+    requestsInFlight: tick?.requestsInFlight ?? 0,
+    requestsTotal: tick?.requestsTotal ?? 0,
+    oldestRequestMs: Math.round(tick?.oldestRequestMs ?? 0),
+    rssBytes: tick?.rssBytes ?? 0,
+    eventLoopUtilization: tick?.eventLoopUtilization ?? 0,
+    retire: worker.retire,
+  }))
+}
+
+export function describeStatus(
+  roster: Roster,
+  listeners: readonly Listener[],
+  uptimeMs: number,
+): Readonly<Record<string, unknown>> {
+  const { history, workers } = roster
+  return {
+    pid: process.pid,
+    uptimeMs: Math.round(uptimeMs),
+    state: roster.stop !== undefined ? 'stopping' : roster.reload !== undefined ? 'reloading' : 'serving',
+    generation: roster.generation,
+    workersWanted: roster.target,
+    workersReady: workers.filter((worker) => worker.phase === 'ready').length,
+    workersSpawned: history.spawned,
+    workersDied: history.died,
+    reloads: history.reloads,
+    failedReloads: history.failedReloads,
+    requestsTotal: workers.reduce((sum, { tick }) => sum + (tick?.requestsTotal ?? 0), history.requestsTotal),
+    listeners: listeners.map(({ info }) => info),
+  }
+}

@@ -1,0 +1,136 @@
+/** One child: started, spoken to, signalled, reaped. What it should do is decided elsewhere. */
+
+import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
+import { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel } from '../channel.ts'
+import { asError } from '../errors.ts'
+import { parseWorkerMessage } from '../message-schemas.ts'
+import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { becomeArguments, type Identity } from './privileges.ts'
+import type { KillSignal, WorkerExit } from './roster.ts'
+import type { BoundHandle } from './sockets.ts'
+
+export interface WorkerStart {
+  /** The module that a worker runs. */
+  readonly main: string
+  readonly boot: WorkerBoot
+  readonly environment: NodeJS.ProcessEnv
+  /** Followed anew by each worker: a link to a release folder may point elsewhere after a deployment. */
+  readonly cwd: string | undefined
+  readonly identity: Identity | undefined
+}
+
+export interface WorkerEvents {
+  readonly message: (message: WorkerMessage) => void
+  /** It sent what is no message. It is still running. */
+  readonly misspoke: (error: Error) => void
+  /** Once, after its last message. */
+  readonly exit: (exit: WorkerExit) => void
+}
+
+/** Where Node finds the other end of a pipe in its list of streams, and the worker its descriptor. */
+const CHANNEL_FD = 3
+
+/** A child of the worker may hold the pipe open; the worker is gone all the same. */
+const LAST_WORDS_MS = 250
+
+export const WORKER_MAIN = beside('../worker/main')
+const BECOME_MAIN = beside('./become')
+
+export class WorkerProcess {
+  readonly #child: ChildProcess
+  readonly #channel: MessageChannel<WorkerMessage, MasterMessage> | undefined
+  readonly #events: WorkerEvents
+  #exit: WorkerExit | undefined
+  #reported = false
+
+  constructor(child: ChildProcess, events: WorkerEvents) {
+    this.#child = child
+    this.#events = events
+    const stream = child.stdio?.[CHANNEL_FD]
+    if (stream instanceof Duplex) {
+      this.#channel = new MessageChannel(stream, parseWorkerMessage, {
+        message: events.message,
+        close: (error) => {
+          if (error !== undefined && this.#exit === undefined && !isBrokenPipe(error)) events.misspoke(error)
+          this.#report()
+        },
+      })
+    }
+    child.on('exit', (code, signal) => this.#exited({ code, signal }))
+    child.on('error', (error) => {
+      // The same event tells of a signal or a handle that could not be sent; the end of the process follows by itself then.
+      if (child.pid === undefined) this.#exited({ code: null, signal: null, error: error.message })
+    })
+  }
+
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
+  send(message: MasterMessage): void {
+    this.#channel?.send(message)
+  }
+
+  /** Hands over a listening socket; the master's own stays open. */
+  hand(handle: BoundHandle, listener: number): void {
+    if (!this.#child.connected) return
+    // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
+    const sendable = handle as unknown as SendHandle
+    this.#child.send({ listener }, sendable, () => {
+      // A worker that dies meanwhile is reported by its exit.
+    })
+  }
+
+  kill(signal: KillSignal): void {
+    this.#child.kill(signal)
+  }
+
+  #exited(exit: WorkerExit): void {
+    this.#exit = exit
+    // What it said last is still in the pipe: why it did not load, for one.
+    if (this.#channel === undefined || this.#channel.closed) this.#report()
+    else setTimeout(() => this.#report(), LAST_WORDS_MS).unref()
+  }
+
+  #report(): void {
+    if (this.#exit === undefined || this.#reported) return
+    this.#reported = true
+    this.#events.exit(this.#exit)
+  }
+}
+
+export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerProcess {
+  const { identity, main } = start
+  const script = identity === undefined ? [main] : [BECOME_MAIN, ...becomeArguments(identity), main]
+  const child = spawn(process.execPath, [...inheritedFlags(), ...script], {
+    stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],
+    env: start.environment,
+    ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
+  })
+  const worker = new WorkerProcess(child, events)
+  worker.send({ kind: 'boot', boot: start.boot })
+  return worker
+}
+
+/** Flags of Node that the master was given, save those that claim a port of their own. */
+function inheritedFlags(): readonly string[] {
+  return process.execArgv.filter((flag) => !flag.startsWith('--inspect'))
+}
+
+/** A module of ours that is run, not imported: built, or as source where the master itself is. */
+function beside(module: string): string {
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+  return fileURLToPath(new URL(module + extension, import.meta.url))
+}
+
+/** The process left between our last message and its end. */
+function isBrokenPipe(error: Error): boolean {
+  return 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET')
+}
+
+/** A spawn that Node refuses before there is a child. */
+export function spawnError(thrown: unknown): WorkerExit {
+  return { code: null, signal: null, error: asError(thrown).message }
+}
