@@ -80,11 +80,10 @@ function isIPv4Strict(text: string): boolean {
 function misreadTcp(text: string): string {
   if (/^\d{1,5}$/.test(text))
     return `${quote(text)} has no host; write 127.0.0.1:${text}, or :${text} for all interfaces`
-  const colon = text.lastIndexOf(':')
+  const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? []
+  // `::1:9000` is an IPv6 address as a whole, too; who writes it means the port.
+  if (isIPv6(host)) return `an IPv6 address needs brackets, as in [${host}]:${port}`
   if (isIPv6(text)) return `an IPv6 address needs brackets and a port, as in [${text}]:9000`
-  if (colon > 0 && isIPv6(text.slice(0, colon))) {
-    return `an IPv6 address needs brackets, as in [${text.slice(0, colon)}]${text.slice(colon)}`
-  }
   if (text.endsWith('.sock')) return `${quote(text)} looks like a path; write ./${text} or unix:${text}`
   return `${quote(text)} is no address; one is written ${ADDRESS_FORMS}`
 }

@@ -32,8 +32,10 @@ async function importFile(path: string): Promise<unknown> {
       if (typeof code !== 'string' || !BEYOND_STRIPPING.includes(code)) throw error
     }
   }
-  const { tsImport } = await import('tsx/esm/api')
-  return tsImport(url, import.meta.url)
+  // Hooks for the whole process, source maps included: it has nothing else to do.
+  await import('tsx')
+  // Another URL than the one that failed above, which Node remembers as failed.
+  return import(`${url}?tsx`)
 }
 
 /** `export default`, also where a CommonJS wrapper put it one level deeper. */
@@ -69,8 +71,14 @@ async function readConfig(path: string): Promise<ConfigAnswer> {
     return { ok: true, values: { ...values } }
   } catch (thrown) {
     const error = asError(thrown)
-    return { ok: false, message: error.message, stack: error.stack ?? error.message }
+    return { ok: false, message: error.message, stack: ownFrames(error.stack ?? error.message) }
   }
+}
+
+/** Without the frames of Node, tsx and this file: the author of the configuration looks for their own. */
+function ownFrames(stack: string): string {
+  const lines = stack.split('\n')
+  return lines.filter((line) => !/^ +at .*(?:node:internal|[/\\]tsx[/\\]dist|config-child)/.test(line)).join('\n')
 }
 
 const answer = await readConfig(process.argv[2] ?? '')

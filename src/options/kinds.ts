@@ -6,9 +6,9 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import { describe } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { ADDRESS_FORMS, formatAddress, parseAddress } from './address.ts'
 import { allowedCpus } from './cpus.ts'
-import { nearest } from './nearest.ts'
 
 /** `Out` is the value in `Options`, `In` what a configuration file may hold for it. */
 export interface Kind<Out, In> {
@@ -21,7 +21,9 @@ export interface Kind<Out, In> {
   readonly absent?: Out
   /** The flag may be repeated; one environment variable holds several, cut by `separator`. */
   readonly separator?: RegExp
-  /** For the shell's completion and "did you mean". */
+  /** The value as a person reads it; without one, as JSON writes it. A method, so that kinds of any value are `Kind<unknown, unknown>`. */
+  format?(value: Out): string
+  /** The only values there are, for help. */
   readonly choices?: readonly string[]
 }
 
@@ -58,6 +60,14 @@ export const duration: Kind<number, string | number> = {
     // 0 switches most limits off: what is not zero must not become it.
     return ms > 0 ? Math.max(1, Math.round(ms)) : 0
   }),
+  format: (ms) => formatUnit(ms, MS_PER_UNIT),
+}
+
+/** In the largest unit that makes it a whole number. */
+function formatUnit(amount: number, units: Readonly<Record<string, number>>): string {
+  const whole = Object.entries(units).filter(([, size]) => amount > 0 && amount % size === 0)
+  const [unit, size] = whole.at(-1) ?? ['', 1]
+  return `${amount / size}${unit}`
 }
 
 const BYTES_PER_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 }
@@ -70,6 +80,7 @@ export const byteSize: Kind<number, string | number> = {
     const bytes = Math.round(Number(match?.[1]) * (BYTES_PER_UNIT[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN))
     return Number.isSafeInteger(bytes) ? bytes : refuse(context)
   }),
+  format: (bytes) => formatUnit(bytes, BYTES_PER_UNIT),
 }
 
 export function count(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Kind<number, string | number> {
@@ -103,6 +114,7 @@ export const workerCount: Kind<number, string | number> = {
 export const octalMode: Kind<number, string | number> = {
   placeholder: 'MODE',
   expected: 'an octal file mode such as 0660',
+  format: (mode) => `0${mode.toString(8)}`,
   schema: read(textOrNumber, (raw, context) => {
     if (typeof raw === 'number') {
       const fits = Number.isInteger(raw) && raw >= 0 && raw <= 0o777
@@ -178,7 +190,7 @@ export const nameValue: Kind<string, string> = {
 
 export function choice<const Name extends string>(names: readonly [Name, ...Name[]]): Kind<Name, Name> {
   return {
-    placeholder: names.join('|'),
+    placeholder: 'NAME',
     expected: `one of ${names.join(', ')}`,
     choices: names,
     schema: read(z.custom<Name>(isPresent), (raw, context) => {
@@ -211,7 +223,12 @@ export const flag: Kind<boolean, string | boolean> = {
 
 /** Not given means `undefined`. */
 export function optional<Out, In>(kind: Kind<Out, In>): Kind<Out | undefined, In> {
-  return { ...kind, absent: undefined }
+  const { format, ...rest } = kind
+  return {
+    ...rest,
+    absent: undefined,
+    format: (value) => (value === undefined ? '' : (format?.(value) ?? String(value))),
+  }
 }
 
 /** Given as often as wanted; in a file an array, or one alone. */
@@ -220,7 +237,9 @@ export function list<Out, In>(kind: Kind<Out, In>, separator = /[\s,]+/): Kind<r
   const schema = read(input, (raw, context) =>
     (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, context)),
   )
-  return { ...kind, schema, absent: [], separator }
+  const { format, ...rest } = kind
+  const formatAll = (values: readonly Out[]) => values.map((value) => format?.(value) ?? String(value)).join(' ')
+  return { ...rest, schema, absent: [], separator, format: formatAll }
 }
 
 function isPresent(raw: unknown): boolean {
@@ -247,7 +266,8 @@ export function variables(): Kind<readonly string[], string | readonly string[] 
     const pairs = isRecord ? Object.entries(raw).map(([name, value]) => `${name}=${value}`) : raw
     return readItem(many, pairs, context)[0] ?? []
   })
-  return { ...many, schema }
+  // A list that is shown or logged must not show secrets.
+  return { ...many, schema, format: (pairs) => pairs.map((pair) => pair.replace(/=.*$/s, '=...')).join(' ') }
 }
 
 export type ReadValue<Out> =

@@ -6,9 +6,9 @@
 
 import { isAbsolute, resolve } from 'node:path'
 import { TsgiError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
 import { formatAddress, parseAddress, pathTooLong } from './address.ts'
 import { readValue } from './kinds.ts'
-import { nearest } from './nearest.ts'
 import { findProblems } from './rules.ts'
 import { type AnyOption, OPTION_LIST, type OptionKey, type Options, OTHER_VARIABLES } from './table.ts'
 
@@ -32,6 +32,8 @@ export interface RawSources {
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> }
   /** Relative paths start here, or in `--chdir`, which itself starts here. */
   readonly cwd: string
+  /** What the command asks for beyond the rules of the table: one line for each problem. */
+  readonly rules?: readonly ((parsed: Parsed) => readonly string[])[]
 }
 
 export interface Parsed {
@@ -59,7 +61,7 @@ export function parseOptions(raw: RawSources): Parsed {
   // Every row put its value here, read by its own kind: this is the record that the table describes.
   const options = withAbsolutePaths(Object.fromEntries(values) as unknown as Options, raw.cwd)
   const parsed = { options, sources: Object.fromEntries(sources) as unknown as Sources }
-  const broken = findProblems(parsed)
+  const broken = [...findProblems(parsed), ...(raw.rules ?? []).flatMap((rule) => rule(parsed))]
   if (broken.length > 0) throw usageError(broken)
   return parsed
 }
@@ -118,9 +120,11 @@ function unknownKeys(file: RawSources['file']): string[] {
   const names = Object.keys(file.values).filter((name) => !known.includes(name))
   return names.map((name) => {
     const misplaced = OPTION_LIST.find((option) => option.configKey === name)
+    // Who has read `Options` writes its field, with the unit.
+    const field = OPTION_LIST.find((option) => option.key === name)
     const where = `${name} in ${file.path}`
     if (misplaced !== undefined) return `${where}: only ${misplaced.flag} and ${misplaced.variable} can say this`
-    return `${where}: there is no such key${didYouMean(name, known)}`
+    return `${where}: there is no such key${didYouMean(field?.configKey ?? name, known)}`
   })
 }
 

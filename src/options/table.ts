@@ -22,46 +22,7 @@ import {
   variables,
   workerCount,
 } from './kinds.ts'
-
-/** In the order in which help shows them. */
-export const SECTIONS = [
-  'Listeners',
-  'Sockets',
-  'Application',
-  'Workers',
-  'Timeouts',
-  'Limits',
-  'Operations',
-  'Logs',
-  'Development',
-] as const
-
-export type Section = (typeof SECTIONS)[number]
-
-export interface OptionRow<Flag extends `--${string}`, Out, In> {
-  readonly flag: Flag
-  readonly section: Section
-  readonly kind: Kind<Out, In>
-  /** As an operator would write it; read by `kind` as any other. Without one, `kind.absent`. */
-  readonly default?: NoInfer<In>
-  /** Sentences; the first says what it does. */
-  readonly help: string
-  /** A SIGHUP takes the new value; otherwise it needs a restart. */
-  readonly reload: boolean
-  /** Shown in no help text: for `tsgi dev` and for tests. */
-  readonly hidden?: true
-  /** Makes no sense inside a configuration file. */
-  readonly notInFile?: true
-}
-
-const option = <const Flag extends `--${string}`, Out, In>(row: OptionRow<Flag, Out, In>): OptionRow<Flag, Out, In> =>
-  row
-
-const listener = <const Flag extends `--${string}`>(flagName: Flag, help: string) =>
-  option({ flag: flagName, section: 'Listeners', kind: list(address), help, reload: false })
-
-const seconds = <const Flag extends `--${string}`>(flagName: Flag, value: string, help: string) =>
-  option({ flag: flagName, section: 'Timeouts', kind: duration, default: value, help, reload: true })
+import { listener, type OptionRow, option, seconds } from './row.ts'
 
 export const OPTIONS = {
   uwsgi: listener('--uwsgi', 'Listen here for the uwsgi protocol (nginx uwsgi_pass, Apache uwsgi://). Repeatable.'),
@@ -111,7 +72,7 @@ export const OPTIONS = {
   application: option({
     flag: '--app',
     section: 'Application',
-    kind: optional(text),
+    kind: optional({ ...text, placeholder: 'APP', expected: 'path/to/file.ts or path/to/file.ts:export' }),
     help: 'The application, where it is not given as an argument: path/to/file.ts or path/to/file.ts:export.',
     reload: false,
   }),
@@ -348,9 +309,9 @@ export const OPTIONS = {
   accessLog: option({
     flag: '--access-log',
     section: 'Logs',
-    kind: { ...text, placeholder: "off|json|combined|'FORMAT'", expected: 'off, json, combined or a format' },
+    kind: { ...text, placeholder: 'FORMAT', expected: 'off, json, combined or a format' },
     default: 'off',
-    help: 'One line for each request, in this form.',
+    help: 'One line for each request: off, json, combined, or a format of your own.',
     reload: true,
   }),
   accessLogFile: option({
