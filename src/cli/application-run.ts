@@ -1,0 +1,43 @@
+/** What `serve` and `dev` have in common: options and application, read together so that all problems come at once. */
+
+import { resolve } from 'node:path'
+import { type Loaded, loadOptions } from '../options/load.ts'
+import type { Parsed, RawSources } from '../options/parse.ts'
+import { requireListener } from '../options/rules.ts'
+import { type Invocation, refuseExtras } from './subcommand.ts'
+
+export interface ApplicationRun extends Loaded {
+  /** Absolute: `/srv/app/app.ts` or `/srv/app/app.ts:name`. */
+  readonly application: string
+  /** Reads everything again. */
+  readonly reload: () => Promise<Parsed['options']>
+}
+
+/** @throws TsgiError TSGI_USAGE */
+export async function prepareRun(invocation: Invocation, preset?: RawSources['preset']): Promise<ApplicationRun> {
+  const { operands } = invocation
+  const input = {
+    ...invocation.input,
+    ...(preset === undefined ? {} : { preset }),
+    rules: [
+      ({ options }: Parsed) => requireListener(options),
+      ({ options }: Parsed) => (namedApplication(operands, options) === undefined ? [NO_APPLICATION] : []),
+    ],
+  }
+  refuseExtras(invocation, 1, 'one application is served at a time')
+  const loaded = await loadOptions(input)
+  const { options } = loaded
+  const base = options.chdir ?? input.cwd
+  return {
+    ...loaded,
+    application: resolve(base, namedApplication(operands, options) ?? ''),
+    reload: async () => (await loadOptions(input)).options,
+  }
+}
+
+const NO_APPLICATION =
+  'which application? Say path/to/app.ts, or path/to/app.ts:export, as an argument or as `app` in tsgi.config.ts'
+
+export function namedApplication(operands: readonly string[], options: Parsed['options']): string | undefined {
+  return operands[0] ?? options.application
+}

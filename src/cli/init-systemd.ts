@@ -1,0 +1,62 @@
+/** `tsgi init systemd`: a unit that starts, reloads and stops this application. */
+
+import { dirname } from 'node:path'
+import { type InitTarget, packagePath } from './init-target.ts'
+
+export function systemdUnit(target: InitTarget): string {
+  const { name, folder, application, options, command } = target
+  const words = [process.execPath, packagePath('dist/cli/main.js'), ...command]
+  const stopSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
+  return `# Save as /etc/systemd/system/${name}.service, then: systemctl daemon-reload && systemctl enable --now ${name}
+
+[Unit]
+Description=tsgi: ${escapeUnit(application)}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=exec
+ExecStart=${words.map(quoteUnit).join(' ')}
+ExecReload=/bin/kill -HUP $MAINPID
+WorkingDirectory=${escapeUnit(folder)}
+${runtimeFolder(target)}
+# Yours: a user that owns nothing else; the group is the front server's, so that it may connect to the socket.
+User=www-data
+Group=www-data
+
+# SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
+KillMode=mixed
+TimeoutStopSec=${stopSeconds}
+Restart=on-failure
+RestartSec=1
+# A wrong command line or an application that does not load is not mended by starting it again.
+RestartPreventExitStatus=2 3
+
+LimitNOFILE=65536
+NoNewPrivileges=true
+PrivateTmp=true
+ProtectSystem=full
+
+[Install]
+WantedBy=multi-user.target
+`
+}
+
+/** systemd makes /run/NAME at each start, owned by the user, and removes it after the stop. */
+function runtimeFolder({ listener }: InitTarget): string {
+  const folders = listener.addresses.flatMap((address) => (address.kind === 'unix' ? [dirname(address.path)] : []))
+  const below = [...new Set(folders)].filter((folder) => /^\/run\/[\w.-]+$/.test(folder))
+  if (below.length === 0) return ''
+  return `RuntimeDirectory=${below.map((folder) => folder.slice('/run/'.length)).join(' ')}\nRuntimeDirectoryMode=0750\n`
+}
+
+/** systemd.unit(5): specifiers begin with a percent sign. */
+function escapeUnit(text: string): string {
+  return text.replaceAll('%', '%%')
+}
+
+/** systemd.service(5), "Command lines": words with blanks in quotes, $ doubled. */
+function quoteUnit(word: string): string {
+  const escaped = escapeUnit(word).replaceAll('$', '$$$$')
+  return /^[\w@%+=:,./$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/["\\]/g, '\\$&')}"`
+}

@@ -1,0 +1,123 @@
+/** What a subcommand is, and how one becomes a command of commander. */
+
+import { Command, Option } from 'commander'
+import { flagUsage, helpText } from '../options/help.ts'
+import type { LoadInput } from '../options/load.ts'
+import { usageError } from '../options/parse.ts'
+import { SECTIONS } from '../options/row.ts'
+import { type AnyOption, OPTION_LIST, type OptionKey } from '../options/table.ts'
+
+export interface Subcommand {
+  readonly name: string
+  /** As commander writes arguments: `[app]`, `<command> [value]`. */
+  readonly argument: string
+  /** One line, for the list of commands. */
+  readonly summary: string
+  /** The whole story, for its own help. */
+  readonly description: string
+  /** The options of the table that it takes. */
+  readonly options: readonly AnyOption[]
+  /** Flags of its own, which are no options of a server. */
+  readonly extras?: readonly Extra[]
+  readonly examples: readonly Example[]
+  /** @returns the exit code. @throws TsgiError */
+  readonly run: (invocation: Invocation) => Promise<number>
+}
+
+export interface Extra {
+  /** `--json`, `--timeout SECONDS` */
+  readonly usage: string
+  readonly help: string
+}
+
+export interface Example {
+  readonly command: string
+  readonly explanation: string
+}
+
+export interface Invocation {
+  readonly operands: readonly string[]
+  /** For `loadOptions`. */
+  readonly input: LoadInput
+  /** Values of `extras`, by the flag's name in camelCase. */
+  readonly extras: Readonly<Record<string, unknown>>
+}
+
+export interface Surroundings {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+}
+
+export const VISIBLE_OPTIONS: readonly AnyOption[] = OPTION_LIST.filter((option) => option.hidden === undefined)
+
+export function toCommand(
+  subcommand: Subcommand,
+  { environment, cwd }: Surroundings,
+  settle: (code: Promise<number>) => void,
+): Command {
+  const command = new Command(subcommand.name)
+    .summary(subcommand.summary)
+    .description(subcommand.description)
+    .arguments(subcommand.argument)
+    // An unknown flag is reported together with every other problem, not alone.
+    .allowUnknownOption()
+    .allowExcessArguments()
+    .helpOption('-h, --help', 'Show this help.')
+  for (const extra of subcommand.extras ?? []) command.addOption(new Option(extra.usage, extra.help))
+  for (const option of inSectionOrder(subcommand.options)) command.addOption(commanderOption(option))
+  if (subcommand.options.length > 1) command.addHelpText('after', SOURCES_NOTE)
+  if (subcommand.examples.length > 0) command.addHelpText('after', examplesText(subcommand.examples))
+  return command.action(() => {
+    const { operands, unknownFlags } = sortOperands(command.args)
+    const input = { flags: givenFlags(command, subcommand.options), unknownFlags, environment, cwd }
+    settle(subcommand.run({ operands, input, extras: command.opts() }))
+  })
+}
+
+/** For commands that take fewer operands than were given, and commands that parse no options. */
+export function refuseExtras({ operands, input }: Invocation, maxOperands: number, what: string): void {
+  const flags = input.unknownFlags ?? []
+  // After an unknown flag its value looks like an operand.
+  if (flags.length > 0 || operands.length <= maxOperands) return
+  throw usageError([`${what}; ${operands.slice(maxOperands).join(' ')} is too much`])
+}
+
+const SOURCES_NOTE = `
+Each option is also a key in tsgi.config.ts (gracefulTimeout: 30) and an environment
+variable (TSGI_GRACEFUL_TIMEOUT=30). A flag beats a variable, which beats the file.
+Sizes: 65536, 64k, 100m. Durations: 30 (seconds), 500ms, 2m. ADDR: /run/app.sock,
+unix:/run/app.sock, 127.0.0.1:9000, [::1]:9000, :9000 (all interfaces), fd:3.`
+
+function examplesText(examples: readonly Example[]): string {
+  return `\nExamples:\n${examples.map(({ command, explanation }) => `  ${command}\n      ${explanation}`).join('\n')}`
+}
+
+function inSectionOrder(options: readonly AnyOption[]): AnyOption[] {
+  return options.toSorted((a, b) => SECTIONS.indexOf(a.section) - SECTIONS.indexOf(b.section))
+}
+
+function commanderOption(option: AnyOption): Option {
+  const result = new Option(flagUsage(option), helpText(option)).helpGroup(`${option.section}:`)
+  if (option.hidden) result.hideHelp()
+  if (option.kind.separator === undefined) return result
+  return result.argParser((text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text])
+}
+
+function givenFlags(command: Command, options: readonly AnyOption[]): LoadInput['flags'] {
+  const flags = new Map<OptionKey, string | boolean | readonly string[]>()
+  for (const { key, configKey } of options) {
+    // Text, an array of it from argParser, or true for a flag without a value: what commanderOption made it.
+    const value: string | boolean | readonly string[] | undefined = command.getOptionValue(configKey)
+    if (value !== undefined) flags.set(key, value)
+  }
+  return flags
+}
+
+/** commander leaves what it does not know among the arguments. */
+function sortOperands(words: readonly string[]): { operands: string[]; unknownFlags: string[] } {
+  const isFlag = (word: string) => /^-./.test(word)
+  return {
+    operands: words.filter((word) => !isFlag(word)),
+    unknownFlags: words.filter(isFlag).map((word) => word.replace(/=.*$/s, '')),
+  }
+}

@@ -1,0 +1,32 @@
+/** What the command prints: the only place that writes to standard output and standard error. */
+
+import { styleText } from 'node:util'
+
+/** One block of text and a line end. */
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`)
+}
+
+export function printError(text: string): void {
+  process.stderr.write(`${text}\n`)
+}
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Styled where standard output is a terminal that shows colours (NO_COLOR is honoured). */
+export function paint(style: Style, text: string): string {
+  return process.stdout.isTTY && process.stdout.hasColors() ? styleText(style, text) : text
+}
+
+export function paintError(style: Style, text: string): string {
+  return process.stderr.isTTY && process.stderr.hasColors() ? styleText(style, text) : text
+}
+
+/** Columns separated by two spaces, each as wide as its widest cell; the last is not padded. */
+export function columns(rows: readonly (readonly string[])[]): string {
+  const count = Math.max(0, ...rows.map((row) => row.length))
+  const widths = Array.from({ length: count }, (_, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)))
+  const line = (row: readonly string[]) =>
+    row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  ')
+  return rows.map((row) => line(row).trimEnd()).join('\n')
+}
