@@ -3,13 +3,14 @@
 import type { Options } from '../options/table.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
-import { Master, type MasterLog } from './master.ts'
+import { Master, type Setup } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { writePidfile } from './pidfile.ts'
-import { workerIdentity } from './privileges.ts'
+import { type Identity, identityVariables, workerIdentity } from './privileges.ts'
+import type { MasterLog } from './report.ts'
 import { watchSignals } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
-import { WORKER_MAIN } from './worker-process.ts'
+import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
 
 export interface MasterRun {
   /** Absolute path, with `:name` where one was given. */
@@ -39,14 +40,11 @@ export async function runMaster(run: MasterRun): Promise<number> {
     warnAtStart(log, options, sockets)
     return await new Promise<number>((resolve, reject) => {
       const master = new Master({
-        application: run.application,
         options,
         listeners,
         sockets,
-        identity,
-        environment: process.env,
-        workerMain: run.workerMain ?? WORKER_MAIN,
         log,
+        startWorker: (slot, setup, events) => startWorker(workerStart(run, identity, slot, setup), events),
         reload: run.reload,
         adopt: (adopted) => log.adopt(adopted),
         reopenLogs: () => log.reopen(),
@@ -61,6 +59,18 @@ export async function runMaster(run: MasterRun): Promise<number> {
     })
   } finally {
     for (const close of closers.reverse()) close()
+  }
+}
+
+function workerStart(run: MasterRun, identity: Identity | undefined, slot: number, setup: Setup): WorkerStart {
+  const { generation, options, listeners } = setup
+  const variables = options.environ.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  return {
+    main: run.workerMain ?? WORKER_MAIN,
+    boot: { slot, generation, application: run.application, options, listeners: listeners.map(({ info }) => info) },
+    environment: { ...process.env, ...identityVariables(identity), ...Object.fromEntries(variables) },
+    cwd: options.chdir,
+    identity,
   }
 }
 

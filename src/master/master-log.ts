@@ -2,7 +2,7 @@
 
 import { createLog, type Log } from '../log/logger.ts'
 import type { Options } from '../options/table.ts'
-import type { MasterLog } from './master.ts'
+import type { MasterLog } from './report.ts'
 
 export interface AdoptingLog extends MasterLog {
   /** Goes on as these options say. */

@@ -7,32 +7,36 @@ import type { Options } from '../options/table.ts'
 import type { Asker } from './control.ts'
 import type { ControlCommand } from './control-messages.ts'
 import { type Action, plan } from './plan.ts'
-import { type Identity, identityVariables } from './privileges.ts'
 import { ReloadAskers } from './reload-askers.ts'
-import { createRoster, describeExit, type Failure, fold, type Roster, type RosterEvent } from './roster.ts'
+import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
+import {
+  createRoster,
+  type Failure,
+  fold,
+  type Roster,
+  type RosterEvent,
+  type WorkerExit,
+  type WorkerView,
+} from './roster.ts'
 import type { SignalCommand } from './signals.ts'
 import type { Listener, Sockets } from './sockets.ts'
 import { describeStatus, describeWorkers } from './status.ts'
-import { spawnError, startWorker, type WorkerProcess } from './worker-process.ts'
+import type { WorkerEvents, WorkerProcess } from './worker-process.ts'
 
-/** What the master needs of a logger. */
-export interface MasterLog {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
+/** What the workers of one generation are started with. */
+export interface Setup {
+  readonly generation: number
+  readonly options: Options
+  readonly listeners: readonly Listener[]
 }
 
 export interface MasterStart {
-  /** Absolute, with `:name` where one was given. */
-  readonly application: string
   readonly options: Options
   readonly listeners: readonly Listener[]
   readonly sockets: Sockets
-  readonly identity: Identity | undefined
-  readonly environment: NodeJS.ProcessEnv
-  readonly workerMain: string
   readonly log: MasterLog
+  /** @throws whatever Node refuses to start a process with. */
+  readonly startWorker: (slot: number, setup: Setup, events: WorkerEvents) => WorkerProcess
   /** Reads the options anew. */
   readonly reload: () => Promise<Options>
   /** New options are in force. */
@@ -42,12 +46,6 @@ export interface MasterStart {
   readonly exit: (code: number) => void
 }
 
-/** What the workers of one generation are started with. */
-interface Setup {
-  readonly options: Options
-  readonly listeners: readonly Listener[]
-}
-
 /** The loop was this much later than its alarm: the process stood still, and the workers may have too. */
 const PAUSE_MS = 1000
 
@@ -55,14 +53,17 @@ const PAUSE_MS = 1000
 const MAX_ROUNDS = 100
 
 export class Master {
-  readonly startedAtMs = monotonicMs()
+  readonly #startedAtMs = monotonicMs()
   readonly #start: MasterStart
   readonly #log: MasterLog
   readonly #processes = new Map<number, WorkerProcess>()
-  readonly #setups = new Map<number, Setup>()
   readonly #reloads = new ReloadAskers()
   #stopAskers: Asker[] = []
   #roster: Roster
+  /** Of the generation that serves. */
+  #setup: Setup
+  /** Of the generation that comes up. */
+  #nextSetup: Setup | undefined
   #turnIsDue = false
   #alarm: NodeJS.Timeout | undefined
 
@@ -70,18 +71,19 @@ export class Master {
     this.#start = start
     this.#log = start.log
     this.#roster = createRoster(start.options.workers)
-    this.#setups.set(1, { options: start.options, listeners: start.listeners })
+    this.#setup = { generation: this.#roster.generation, options: start.options, listeners: start.listeners }
   }
 
   get roster(): Roster {
     return this.#roster
   }
 
-  /** Of the generation that serves. */
   get setup(): Setup {
-    const setup = this.#setups.get(this.#roster.generation)
-    if (setup === undefined) throw new TsgiError('TSGI_RUN', `generation ${this.#roster.generation} has no options`)
-    return setup
+    return this.#setup
+  }
+
+  get uptimeMs(): number {
+    return monotonicMs() - this.#startedAtMs
   }
 
   /** Starts the workers. */
@@ -95,46 +97,54 @@ export class Master {
       case 'reload':
       case 'more':
       case 'fewer':
-        return this.#hear({ kind: 'command', command: { kind: command } })
+        this.#hear({ kind: 'command', command: { kind: command } })
+        break
       case 'stop':
-        return this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: name } })
+        this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: name } })
+        break
       case 'stop-quickly':
-        return this.#hear({ kind: 'command', command: { kind: 'stop', how: 'quick', why: name } })
+        this.#hear({ kind: 'command', command: { kind: 'stop', how: 'quick', why: name } })
+        break
       case 'reopen-logs':
-        return this.#reopenLogs()
+        this.#reopenLogs()
+        break
     }
   }
 
   /** A command of the control socket. */
   carryOut(command: ControlCommand, asker: Asker): void {
     this.#log.info({ command: command.command }, `control socket: ${command.command}`)
+    const answer = (result: Readonly<Record<string, unknown>>): void => asker.done({ kind: 'ok', result })
     switch (command.command) {
       case 'ping':
-        return asker.done({ kind: 'ok', result: { pid: process.pid } })
+        answer({ pid: process.pid })
+        break
       case 'status':
-        return asker.done({ kind: 'ok', result: describeStatus(this.#roster, this.setup.listeners, this.#uptimeMs()) })
+        answer(describeStatus(this.#roster, this.#setup.listeners, this.uptimeMs))
+        break
       case 'workers':
-        return asker.done({ kind: 'ok', result: { workers: describeWorkers(this.#roster, monotonicMs()) } })
+        answer({ workers: describeWorkers(this.#roster, monotonicMs()) })
+        break
       case 'reopen-logs':
         this.#reopenLogs()
-        return asker.done({ kind: 'ok', result: {} })
+        answer({})
+        break
       case 'scale':
         this.#hear({ kind: 'command', command: { kind: 'scale', workers: command.workers } })
-        return asker.done({ kind: 'ok', result: { workers: this.#roster.target } })
+        answer({ workers: this.#roster.target })
+        break
       case 'stop':
         this.#stopAskers.push(asker)
         asker.progress(`${this.#roster.workers.length} workers are leaving`)
-        return this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: 'tsgi ctl stop' } })
+        this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: 'tsgi ctl stop' } })
+        break
       case 'reload':
         this.#reloads.add(asker)
-        if (this.#roster.stop !== undefined) return this.#reloads.giveUp('tsgi is stopping')
-        if (this.#roster.reload !== undefined) asker.progress('another reload is under way; this one comes next')
-        return this.#hear({ kind: 'command', command: { kind: 'reload' } })
+        if (this.#roster.stop !== undefined) this.#reloads.giveUp('tsgi is stopping')
+        else if (this.#roster.reload !== undefined) asker.progress('another reload is under way; this one comes next')
+        this.#hear({ kind: 'command', command: { kind: 'reload' } })
+        break
     }
-  }
-
-  #uptimeMs(): number {
-    return monotonicMs() - this.startedAtMs
   }
 
   #hear(event: RosterEvent): void {
@@ -148,25 +158,28 @@ export class Master {
     this.#turnIsDue = true
     setImmediate(() => {
       this.#turnIsDue = false
-      this.#turn()
+      this.#sleepUntil(this.#turn())
     })
   }
 
-  #turn(): void {
+  /** @returns when the next turn is due, if nothing happens before. */
+  #turn(): number {
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const { actions, wakeAtMs } = plan(this.#roster, this.#newestOptions(), monotonicMs())
-      if (actions.length === 0) return this.#sleepUntil(wakeAtMs)
-      for (const action of actions) this.#act(action)
-      if (this.#roster.exited) return this.#sleepUntil(Number.POSITIVE_INFINITY)
+      if (actions.length === 0) return wakeAtMs
+      for (const action of actions) {
+        const pid = this.#act(action)
+        this.#roster = fold(this.#roster, { kind: 'acted', action, pid }, monotonicMs())
+      }
     }
     this.#log.error({ roster: this.#roster }, 'the plan does not come to rest; this is a bug in tsgi')
-    this.#sleepUntil(monotonicMs() + PAUSE_MS)
+    return monotonicMs() + PAUSE_MS
   }
 
   #sleepUntil(wakeAtMs: number): void {
     clearTimeout(this.#alarm)
     if (wakeAtMs === Number.POSITIVE_INFINITY) return
-    // A timer fires up to a millisecond early, and then there is nothing to do yet.
+    // A timer may fire a millisecond early, when there is nothing to do yet.
     const delayMs = Math.ceil(Math.max(0, wakeAtMs - monotonicMs())) + 1
     this.#alarm = setTimeout(() => {
       const pauseMs = monotonicMs() - wakeAtMs
@@ -176,141 +189,99 @@ export class Master {
   }
 
   #newestOptions(): Options {
-    const { reload, generation } = this.#roster
-    return (this.#setups.get(reload?.generation ?? generation) ?? this.setup).options
-  }
-
-  #act(action: Action): void {
-    const pid = this.#carryOut(action)
-    this.#roster = fold(this.#roster, { kind: 'acted', action, pid }, monotonicMs())
+    return (this.#nextSetup ?? this.#setup).options
   }
 
   /** @returns the pid, for a spawn. */
-  #carryOut(action: Action): number | undefined {
+  #act(action: Action): number | undefined {
     switch (action.kind) {
       case 'spawn':
         return this.#spawn(action)
       case 'drain':
-        this.#log.info(this.#fields(action.id), `${this.#name(action.id)} drains: ${action.why}`)
-        this.#processes.get(action.id)?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why })
-        return undefined
       case 'quit':
-        this.#log.info(this.#fields(action.id), `${this.#name(action.id)} is told to leave: ${action.why}`)
-        this.#processes.get(action.id)?.send({ kind: 'quit', why: action.why })
-        return undefined
       case 'kill':
-        this.#log.warn(
-          this.#fields(action.id),
-          `${this.#name(action.id)} is killed with ${action.signal}: ${action.why}`,
-        )
-        this.#processes.get(action.id)?.kill(action.signal)
-        return undefined
+        this.#dismiss(action)
+        break
       case 'configure':
         this.#reloads.begin()
         this.#reloads.progress('reading the configuration')
         void this.#configure(action.generation)
-        return undefined
+        break
       case 'fail-reload':
-        return undefined
+        break
       case 'commit-reload':
-        return this.#commitReload(action.generation)
+        this.#commitReload()
+        break
       case 'drop-reload':
-        return this.#dropReload(action.generation, action.failure)
+        this.#dropReload(action.generation, action.failure)
+        break
       case 'exit':
-        return this.#exit(action.code)
+        this.#exit(action.code)
+        break
     }
+    return undefined
   }
 
   #spawn({ id, slot, generation, why }: Extract<Action, { kind: 'spawn' }>): number | undefined {
-    const { application, identity, environment, workerMain } = this.#start
-    const { options, listeners } = this.#setups.get(generation) ?? this.setup
-    const boot = { slot, generation, application, options, listeners: listeners.map(({ info }) => info) }
-    const variables = options.environ.map((text): [string, string] => {
-      const at = text.indexOf('=')
-      return [text.slice(0, at), text.slice(at + 1)]
-    })
+    const setup = this.#nextSetup?.generation === generation ? this.#nextSetup : this.#setup
     try {
-      const worker = startWorker(
-        {
-          main: workerMain,
-          boot,
-          identity,
-          cwd: options.chdir,
-          environment: { ...environment, ...identityVariables(identity), ...Object.fromEntries(variables) },
-        },
-        {
-          message: (message) => this.#heard(id, message, listeners),
-          misspoke: (error) => {
-            this.#log.error(
-              { ...this.#fields(id), error: error.message },
-              `${this.#name(id)} broke its channel to the master`,
-            )
-            this.#processes.get(id)?.kill('SIGKILL')
-          },
-          exit: (exit) => {
-            this.#processes.delete(id)
-            this.#reportExit(id, exit)
-            this.#hear({ kind: 'exited', id, exit })
-          },
-        },
-      )
+      const worker = this.#start.startWorker(slot, setup, {
+        message: (message) => this.#heard(id, message, setup.listeners),
+        misspoke: (error) => this.#misspoke(id, error),
+        exit: (exit) => this.#exited(id, exit),
+      })
       this.#processes.set(id, worker)
-      this.#log.info({ slot, generation, workerPid: worker.pid }, `worker ${slot} started (pid ${worker.pid}): ${why}`)
+      this.#log.info({ slot, generation, workerPid: worker.pid }, `worker ${slot} starts (pid ${worker.pid}): ${why}`)
       return worker.pid
     } catch (thrown) {
-      const exit = spawnError(thrown)
-      setImmediate(() => {
-        this.#reportExit(id, exit)
-        this.#hear({ kind: 'exited', id, exit })
-      })
+      const exit: WorkerExit = { code: null, signal: null, error: asError(thrown).message }
+      // Not at once: this worker is not in the roster yet.
+      setImmediate(() => this.#exited(id, exit))
       return undefined
     }
   }
 
+  #dismiss(action: Extract<Action, { kind: 'drain' | 'quit' | 'kill' }>): void {
+    const worker = this.#worker(action.id)
+    const child = this.#processes.get(action.id)
+    if (action.kind === 'kill') {
+      this.#log.warn(fieldsOf(worker), `${nameOf(worker)} is killed with ${action.signal}: ${action.why}`)
+      child?.kill(action.signal)
+    } else if (action.kind === 'drain') {
+      this.#log.info(fieldsOf(worker), `${nameOf(worker)} drains: ${action.why}`)
+      child?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why })
+    } else {
+      this.#log.info(fieldsOf(worker), `${nameOf(worker)} is told to leave: ${action.why}`)
+      child?.send({ kind: 'quit', why: action.why })
+    }
+  }
+
   #heard(id: number, message: WorkerMessage, listeners: readonly Listener[]): void {
-    const worker = this.#roster.workers.find((one) => one.id === id)
-    if (message.kind === 'want-sockets' && (worker?.phase === 'booting' || worker?.phase === 'ready')) {
+    const phase = this.#worker(id)?.phase
+    if (message.kind === 'want-sockets' && (phase === 'booting' || phase === 'ready')) {
       for (const [index, { handle }] of listeners.entries()) this.#processes.get(id)?.hand(handle, index)
     }
     this.#hear({ kind: 'message', id, message })
-    if (message.kind === 'tick' || message.kind === 'want-sockets') return
-    this.#reportMessage(id, message)
-  }
-
-  #reportMessage(id: number, message: WorkerMessage): void {
+    const worker = this.#worker(id)
+    reportMessage(this.#log, worker, message)
     const { reload, workers } = this.#roster
-    const name = this.#name(id)
-    switch (message.kind) {
-      case 'ready': {
-        this.#log.info(
-          { ...this.#fields(id), bootMs: message.bootMs, interface: message.interface },
-          `${name} is ready`,
-        )
-        if (reload?.phase !== 'booting') return
-        const up = workers.filter((one) => one.generation === reload.generation && one.phase === 'ready').length
-        return this.#reloads.progress(`${name} is ready: ${up} of ${reload.target}`)
-      }
-      case 'failed': {
-        const err = { type: 'Error', message: message.message, stack: message.stack }
-        return this.#log.error(
-          { ...this.#fields(id), err },
-          `${name} could not load the application: ${message.message}`,
-        )
-      }
-      case 'retire':
-        return this.#log.info(this.#fields(id), `${name} asks to be replaced: ${message.why}`)
-      default:
-        return this.#log.debug(this.#fields(id), `${name}: ${message.kind}`)
-    }
+    if (message.kind !== 'ready' || reload?.phase !== 'booting') return
+    const up = workers.filter((one) => one.generation === reload.generation && one.phase === 'ready').length
+    this.#reloads.progress(`${nameOf(worker)} is ready: ${up} of ${reload.target}`)
   }
 
-  #reportExit(id: number, exit: Parameters<typeof describeExit>[1]): void {
-    const worker = this.#roster.workers.find((one) => one.id === id)
-    if (worker === undefined) return
-    const fields = { ...this.#fields(id), requestsInFlight: worker.tick?.requestsInFlight ?? 0 }
-    const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
-    if (left && exit.signal === null) this.#log.info(fields, `${this.#name(id)} left`)
-    else this.#log.error(fields, `${this.#name(id)} died: ${describeExit(worker, exit)}`)
+  #misspoke(id: number, error: Error): void {
+    const worker = this.#worker(id)
+    const fields = { ...fieldsOf(worker), error: error.message }
+    this.#log.error(fields, `${nameOf(worker)} broke its channel to the master and is killed: ${error.message}`)
+    this.#processes.get(id)?.kill('SIGKILL')
+  }
+
+  #exited(id: number, exit: WorkerExit): void {
+    this.#processes.delete(id)
+    const worker = this.#worker(id)
+    if (worker !== undefined) reportExit(this.#log, worker, exit)
+    this.#hear({ kind: 'exited', id, exit })
   }
 
   async #configure(generation: number): Promise<void> {
@@ -318,19 +289,18 @@ export class Master {
     try {
       const options = await this.#start.reload()
       if (!this.#isReloading(generation)) return
-      setup = { options, listeners: await this.#start.sockets.bind(options) }
+      setup = { generation, options, listeners: await this.#start.sockets.bind(options) }
     } catch (thrown) {
-      const { message, stack = '' } = asError(thrown)
-      // What is wrong with the configuration needs no stack of ours.
-      const own = thrown instanceof TsgiError
-      const exitCode = own ? thrown.exitCode : 2
-      this.#hear({ kind: 'not-configured', generation, failure: { message, stack: own ? '' : stack, exitCode } })
+      this.#hear({ kind: 'not-configured', generation, failure: configurationFailure(thrown) })
       return
     }
-    if (!this.#isReloading(generation)) return this.#start.sockets.keepOnly(this.setup.listeners)
-    this.#setups.set(generation, setup)
-    this.#reloads.progress(`starting ${setup.options.workers} workers of generation ${generation}`)
-    this.#hear({ kind: 'configured', generation, workers: setup.options.workers })
+    if (this.#isReloading(generation)) {
+      this.#nextSetup = setup
+      this.#reloads.progress(`generation ${generation} comes up`)
+      this.#hear({ kind: 'configured', generation, workers: setup.options.workers })
+    } else {
+      this.#start.sockets.keepOnly(this.#setup.listeners)
+    }
   }
 
   #isReloading(generation: number): boolean {
@@ -338,27 +308,21 @@ export class Master {
     return reload?.generation === generation && reload.failure === undefined
   }
 
-  #commitReload(generation: number): undefined {
-    const setup = this.#setups.get(generation)
-    for (const other of [...this.#setups.keys()]) if (other !== generation) this.#setups.delete(other)
-    if (setup === undefined) return
-    this.#start.sockets.keepOnly(setup.listeners)
-    this.#start.adopt(setup.options)
+  #commitReload(): void {
+    this.#setup = this.#nextSetup ?? this.#setup
+    this.#nextSetup = undefined
+    const { generation, options, listeners } = this.#setup
+    this.#start.sockets.keepOnly(listeners)
+    this.#start.adopt(options)
     this.#log.info({ generation }, `reloaded: generation ${generation} serves`)
-    this.#reloads.end({
-      kind: 'ok',
-      result: { generation, workers: this.#roster.reload?.phase === 'booting' ? this.#roster.reload.target : 0 },
-    })
+    this.#reloads.end({ kind: 'ok', result: { generation } })
   }
 
-  #dropReload(generation: number, failure: Failure): undefined {
-    this.#setups.delete(generation)
-    this.#start.sockets.keepOnly(this.setup.listeners)
-    const err = failure.stack === '' ? {} : { err: { type: 'Error', message: failure.message, stack: failure.stack } }
-    this.#log.error(
-      { generation, ...err },
-      `the reload failed, generation ${this.#roster.generation} goes on serving: ${failure.message}`,
-    )
+  #dropReload(generation: number, failure: Failure): void {
+    this.#nextSetup = undefined
+    this.#start.sockets.keepOnly(this.#setup.listeners)
+    const message = `the reload failed, generation ${this.#setup.generation} goes on: ${failure.message}`
+    this.#log.error({ generation, ...errorField(failure) }, message)
     this.#reloads.end({ kind: 'failed', ...failure })
   }
 
@@ -367,7 +331,7 @@ export class Master {
     for (const worker of this.#processes.values()) worker.send({ kind: 'reopen-logs' })
   }
 
-  #exit(code: number): undefined {
+  #exit(code: number): void {
     this.#reloads.giveUp('tsgi is stopping')
     for (const asker of this.#stopAskers) asker.done({ kind: 'ok', result: {} })
     this.#stopAskers = []
@@ -375,13 +339,14 @@ export class Master {
     this.#start.exit(code)
   }
 
-  #name(id: number): string {
-    const worker = this.#roster.workers.find((one) => one.id === id)
-    return worker === undefined ? `worker #${id}` : `worker ${worker.slot} (pid ${worker.pid ?? 'none'})`
+  #worker(id: number): WorkerView | undefined {
+    return this.#roster.workers.find((worker) => worker.id === id)
   }
+}
 
-  #fields(id: number): object {
-    const worker = this.#roster.workers.find((one) => one.id === id)
-    return { slot: worker?.slot, generation: worker?.generation, workerPid: worker?.pid }
-  }
+/** What is wrong with a configuration needs its own stack, and none of ours. */
+function configurationFailure(thrown: unknown): Failure {
+  if (thrown instanceof TsgiError) return { message: thrown.message, stack: '', exitCode: thrown.exitCode }
+  const { message, stack = '' } = asError(thrown)
+  return { message, stack, exitCode: 2 }
 }

@@ -4,7 +4,6 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
-import { asError } from '../errors.ts'
 import { parseWorkerMessage } from '../message-schemas.ts'
 import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
 import { becomeArguments, type Identity } from './privileges.ts'
@@ -128,9 +127,4 @@ function beside(module: string): string {
 /** The process left between our last message and its end. */
 function isBrokenPipe(error: Error): boolean {
   return 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET')
-}
-
-/** A spawn that Node refuses before there is a child. */
-export function spawnError(thrown: unknown): WorkerExit {
-  return { code: null, signal: null, error: asError(thrown).message }
 }

@@ -1,0 +1,55 @@
+/** What the log says of workers: one line for each thing that happened to one. */
+
+import type { WorkerMessage } from '../messages.ts'
+import { describeExit, type WorkerExit, type WorkerView } from './roster.ts'
+
+/** What the master needs of a logger. */
+export interface MasterLog {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** As a log line calls it; a worker that is no more has no name. */
+export function nameOf(worker: WorkerView | undefined): string {
+  return worker === undefined ? 'a worker' : `worker ${worker.slot} (pid ${worker.pid ?? 'none'})`
+}
+
+export function fieldsOf(worker: WorkerView | undefined): object {
+  return { slot: worker?.slot, generation: worker?.generation, workerPid: worker?.pid }
+}
+
+export function reportMessage(log: MasterLog, worker: WorkerView | undefined, message: WorkerMessage): void {
+  const name = nameOf(worker)
+  const fields = fieldsOf(worker)
+  switch (message.kind) {
+    case 'ready':
+      log.info({ ...fields, bootMs: message.bootMs, interface: message.interface }, `${name} is ready`)
+      break
+    case 'failed':
+      log.error({ ...fields, ...errorField(message) }, `${name} could not load the application: ${message.message}`)
+      break
+    case 'retire':
+      log.info(fields, `${name} asks to be replaced: ${message.why}`)
+      break
+    case 'bye':
+      log.debug(fields, `${name} has nothing open any more`)
+      break
+    case 'tick':
+    case 'want-sockets':
+      break
+  }
+}
+
+export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit): void {
+  const fields = { ...fieldsOf(worker), requestsInFlight: worker.tick?.requestsInFlight ?? 0 }
+  const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
+  if (left && exit.signal === null && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
+  else log.error(fields, `${nameOf(worker)} died: ${describeExit(worker, exit)}`)
+}
+
+/** As pino's readers show errors; nothing where there is no stack. */
+export function errorField({ message, stack }: { readonly message: string; readonly stack: string }): object {
+  return stack === '' ? {} : { err: { type: 'Error', message, stack } }
+}
