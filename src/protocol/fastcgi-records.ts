@@ -136,7 +136,7 @@ export function parsePairs(block: Buffer, maxPairs: number, names: NameMemory): 
     // Sums of two 31-bit lengths: exact in a double, where 32-bit integers would wrap (CVE-2025-23016 in libfcgi).
     const valueAt = at + nameLength
     const valueEnd = valueAt + valueLength
-    if (valueEnd > end) return pairBeyondEnd(pairAt, nameLength, valueLength, end)
+    if (valueEnd > end) return pairBeyondEnd(pairAt, nameLength, valueLength, end - at)
     if (nameLength === 0) {
       return new TsgiError(
         'TSGI_PROTOCOL_BAD_REQUEST',
@@ -157,10 +157,10 @@ function longLengthAt(block: Buffer, at: number): number {
   return at + 4 > block.length ? LACKING : block.readUInt32BE(at) & 0x7f_ff_ff_ff
 }
 
-function pairBeyondEnd(at: number, nameLength: number, valueLength: number, end: number): TsgiError {
+function pairBeyondEnd(at: number, nameLength: number, valueLength: number, left: number): TsgiError {
   const lacking = nameLength >= LACKING || valueLength >= LACKING
   const what = lacking
     ? 'is cut off inside its lengths'
-    : `says ${nameLength} + ${valueLength} bytes, ${end - at} are left with their lengths`
+    : `says ${nameLength} + ${valueLength} bytes, ${left} are left`
   return new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', `FastCGI: the variable at byte ${at} of PARAMS ${what}`)
 }
