@@ -5,11 +5,11 @@ import type { InitTarget } from './init-target.ts'
 
 const SOCKET = '/run/tsgi/app.sock'
 
-export function composeFile({ name, folder, application, options, listener }: InitTarget): string {
+export function composeFile({ name, folder, application, options, listener, otherFlags }: InitTarget): string {
   const app = relative(folder, application)
   const graceSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   const flag = `--${listener.protocol}`
-  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', '--workers', 'auto', '--log-format', 'json']
+  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...otherFlags]
   return `# Save as compose.yaml beside package.json. It needs two more files:
 #
 #     tsgi init nginx ${app} ${flag} ${SOCKET} --files /etc/nginx/tsgi > nginx.conf

@@ -18,6 +18,8 @@ export interface InitTarget {
   readonly listener: Listener
   /** The command line after `tsgi`, with the listener in it. */
   readonly command: readonly string[]
+  /** The flags given beside the listeners: `['--workers', '4']`. */
+  readonly otherFlags: readonly string[]
   /** `--files`, where the web server finds the package's own files; undefined: in the package. */
   readonly filesFolder: string | undefined
 }

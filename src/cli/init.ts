@@ -4,6 +4,7 @@ import { basename, relative, resolve } from 'node:path'
 import { nearest } from '../nearest.ts'
 import { loadOptions } from '../options/load.ts'
 import { usageError } from '../options/parse.ts'
+import { OPTIONS, type OptionKey } from '../options/table.ts'
 import { namedApplication } from './application-run.ts'
 import { apacheSite } from './init-apache.ts'
 import { composeFile } from './init-compose.ts'
@@ -22,7 +23,7 @@ const TARGETS: Readonly<Record<string, (target: InitTarget) => string>> = {
 
 export const init: Subcommand = {
   name: 'init',
-  argument: '<target> [app]',
+  operands: 'TARGET [APP]',
   summary: 'Print a configuration for nginx, Apache, systemd or Compose.',
   description:
     `Prints a working configuration for this application: TARGET is ${Object.keys(TARGETS).join(', ')}. Addresses, limits ` +
@@ -30,7 +31,7 @@ export const init: Subcommand = {
   options: VISIBLE_OPTIONS,
   extras: [
     {
-      usage: '--files <dir>',
+      usage: '--files <DIR>',
       help: "Where the web server finds the files of tsgi's nginx folder. Without it, in the installed package.",
     },
   ],
@@ -65,17 +66,31 @@ async function describeTarget({ input, extras }: Invocation, operands: readonly 
   const name = basename(folder).replace(/[^\w-]+/g, '-') || 'app'
   const given = gatewayListener(options)
   const socket = `/run/${name}/app.sock`
-  const flags = [...input.flags].flatMap(([key, value]) => {
-    const values = Array.isArray(value) ? value : [value]
-    return values.flatMap((text: unknown) => [sources[key].name, ...(typeof text === 'string' ? [text] : [])])
-  })
+  const words = (keys: readonly OptionKey[]) =>
+    keys.flatMap((key) => flagWords(sources[key].name, input.flags.get(key)))
+  const keys = [...input.flags.keys()]
+  const otherFlags = words(keys.filter((key) => OPTIONS[key].section !== 'Listeners'))
+  const listenerFlags = words(keys.filter((key) => OPTIONS[key].section === 'Listeners'))
   return {
     name,
     folder,
     application,
     options,
     listener: given ?? { protocol: 'uwsgi', addresses: [{ kind: 'unix', path: socket }] },
-    command: ['serve', relative(folder, application), ...flags, ...(given === undefined ? ['--uwsgi', socket] : [])],
+    command: [
+      'serve',
+      relative(folder, application),
+      ...listenerFlags,
+      ...(given === undefined ? ['--uwsgi', socket] : []),
+      ...otherFlags,
+    ],
+    otherFlags,
     filesFolder: typeof extras['files'] === 'string' ? extras['files'] : undefined,
   }
+}
+
+/** `--env A=1 --env B=2` */
+function flagWords(flag: string, value: string | boolean | readonly string[] | undefined): string[] {
+  if (value === undefined || typeof value === 'boolean') return value === true ? [flag] : []
+  return [value].flat().flatMap((text) => [flag, text])
 }

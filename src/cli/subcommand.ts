@@ -1,7 +1,7 @@
 /** What a subcommand is, and how one becomes a command of commander. */
 
 import { Command, Option } from 'commander'
-import { flagUsage, helpText } from '../options/help.ts'
+import { helpText } from '../options/help.ts'
 import type { LoadInput } from '../options/load.ts'
 import { usageError } from '../options/parse.ts'
 import { SECTIONS } from '../options/row.ts'
@@ -9,8 +9,8 @@ import { type AnyOption, OPTION_LIST, type OptionKey } from '../options/table.ts
 
 export interface Subcommand {
   readonly name: string
-  /** As commander writes arguments: `[app]`, `<command> [value]`. */
-  readonly argument: string
+  /** For help: `[APP]`, `COMMAND [VALUE]`. Checked by `run`, so that all problems come together. */
+  readonly operands: string
   /** One line, for the list of commands. */
   readonly summary: string
   /** The whole story, for its own help. */
@@ -19,13 +19,15 @@ export interface Subcommand {
   readonly options: readonly AnyOption[]
   /** Flags of its own, which are no options of a server. */
   readonly extras?: readonly Extra[]
+  /** Shown between the options and the examples. */
+  readonly notes?: () => string
   readonly examples: readonly Example[]
   /** @returns the exit code. @throws TsgiError */
   readonly run: (invocation: Invocation) => Promise<number>
 }
 
 export interface Extra {
-  /** `--json`, `--timeout SECONDS` */
+  /** `--json`, `--files <DIR>` */
   readonly usage: string
   readonly help: string
 }
@@ -58,14 +60,14 @@ export function toCommand(
   const command = new Command(subcommand.name)
     .summary(subcommand.summary)
     .description(subcommand.description)
-    .arguments(subcommand.argument)
+    .usage(`${subcommand.operands} [options]`)
     // An unknown flag is reported together with every other problem, not alone.
     .allowUnknownOption()
-    .allowExcessArguments()
     .helpOption('-h, --help', 'Show this help.')
   for (const extra of subcommand.extras ?? []) command.addOption(new Option(extra.usage, extra.help))
   for (const option of inSectionOrder(subcommand.options)) command.addOption(commanderOption(option))
-  if (subcommand.options.length > 1) command.addHelpText('after', SOURCES_NOTE)
+  if (subcommand.notes !== undefined) command.addHelpText('after', `\n${subcommand.notes()}`)
+  if (subcommand.options.length > TERSE_OPTIONS) command.addHelpText('after', SOURCES_NOTE)
   if (subcommand.examples.length > 0) command.addHelpText('after', examplesText(subcommand.examples))
   return command.action(() => {
     const { operands, unknownFlags } = sortOperands(command.args)
@@ -82,11 +84,15 @@ export function refuseExtras({ operands, input }: Invocation, maxOperands: numbe
   throw usageError([`${what}; ${operands.slice(maxOperands).join(' ')} is too much`])
 }
 
+/** A command with no more options than these is no place to explain how options are written. */
+const TERSE_OPTIONS = 4
+
 const SOURCES_NOTE = `
-Each option is also a key in tsgi.config.ts (gracefulTimeout: 30) and an environment
-variable (TSGI_GRACEFUL_TIMEOUT=30). A flag beats a variable, which beats the file.
-Sizes: 65536, 64k, 100m. Durations: 30 (seconds), 500ms, 2m. ADDR: /run/app.sock,
-unix:/run/app.sock, 127.0.0.1:9000, [::1]:9000, :9000 (all interfaces), fd:3.`
+Each option is also a key in tsgi.config.ts (gracefulTimeout: 30) and a variable
+(TSGI_GRACEFUL_TIMEOUT=30). A flag beats a variable, which beats the file.
+Sizes: 65536, 64k, 100m. Durations: 30 (seconds), 500ms, 2m.
+ADDR: /run/app.sock, unix:/run/app.sock, 127.0.0.1:9000, [::1]:9000,
+:9000 (all interfaces), fd:3 (inherited).`
 
 function examplesText(examples: readonly Example[]): string {
   return `\nExamples:\n${examples.map(({ command, explanation }) => `  ${command}\n      ${explanation}`).join('\n')}`
@@ -97,7 +103,8 @@ function inSectionOrder(options: readonly AnyOption[]): AnyOption[] {
 }
 
 function commanderOption(option: AnyOption): Option {
-  const result = new Option(flagUsage(option), helpText(option)).helpGroup(`${option.section}:`)
+  const value = option.kind.placeholder === '' ? '' : ` <${option.kind.placeholder}>`
+  const result = new Option(`${option.flag}${value}`, helpText(option)).helpGroup(`${option.section}:`)
   if (option.hidden) result.hideHelp()
   if (option.kind.separator === undefined) return result
   return result.argParser((text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text])

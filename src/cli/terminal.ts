@@ -30,3 +30,24 @@ export function columns(rows: readonly (readonly string[])[]): string {
     row.map((cell, index) => (index === row.length - 1 ? cell : cell.padEnd(widths[index] ?? 0))).join('  ')
   return rows.map((row) => line(row).trimEnd()).join('\n')
 }
+
+const DEFAULT_WIDTH = 80
+
+/** As `columns`, with the last of two cells broken at blanks to the width of the terminal. */
+export function wrappedColumns(rows: readonly (readonly [string, string])[]): string {
+  const indent = Math.max(0, ...rows.map(([first]) => first.length)) + 2
+  const width = Math.max(20, (process.stdout.columns ?? DEFAULT_WIDTH) - indent)
+  return columns(
+    rows.flatMap(([first, text]) => wrap(text, width).map((line, index) => [index === 0 ? first : '', line])),
+  )
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1)
+    if (last !== undefined && last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`
+    else lines.push(word)
+  }
+  return lines
+}

@@ -1,0 +1,64 @@
+/** `tsgi dev APP`: one worker, HTTP, pretty logs, and a reload whenever a source file changes. */
+
+import { dirname, relative } from 'node:path'
+import { runMaster } from '../master/main.ts'
+import type { Options } from '../options/table.ts'
+import { prepareRun } from './application-run.ts'
+import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
+import { paintError, printError } from './terminal.ts'
+import { watchSources } from './watch.ts'
+
+/** Stronger than the file, which is written for production; a flag or a variable still wins. */
+const DEVELOPMENT: Partial<Options> = {
+  uwsgi: [],
+  fastcgi: [],
+  scgi: [],
+  socket: [],
+  http: ['127.0.0.1:8000'],
+  workers: 1,
+  debug: true,
+  logFormat: 'pretty',
+  logFile: undefined,
+  accessLog: 'combined',
+  accessLogFile: undefined,
+  gracefulTimeoutMs: 2000,
+  control: undefined,
+  stats: undefined,
+  metrics: undefined,
+  pidfile: undefined,
+  user: undefined,
+  group: undefined,
+}
+
+export const dev: Subcommand = {
+  name: 'dev',
+  operands: '[APP]',
+  summary: 'Develop: one worker on http://127.0.0.1:8000, reloaded on change.',
+  description:
+    'Serves APP for development: one worker on http://127.0.0.1:8000, readable logs, errors shown in the browser, and a ' +
+    'reload whenever a source file changes. Listeners, pool and logs of the configuration file are for `tsgi serve`: ' +
+    'here only flags and variables change them.',
+  options: VISIBLE_OPTIONS,
+  examples: [
+    { command: 'tsgi dev app.ts', explanation: 'http://127.0.0.1:8000' },
+    {
+      command: 'tsgi dev app.ts --http :3000 --uwsgi /tmp/app.sock',
+      explanation: 'On all interfaces, port 3000, and for an nginx on this machine.',
+    },
+  ],
+  run: async (invocation) => {
+    const run = await prepareRun(invocation, { name: 'tsgi dev', values: DEVELOPMENT })
+    using _watch = watchSources(watchedFolder(run.application, invocation.input.cwd), (path) => {
+      printError(paintError('dim', `tsgi dev: ${path} changed`))
+      // This process is the master: what an operator sends to reload it, it sends to itself.
+      process.kill(process.pid, 'SIGHUP')
+    })
+    return await runMaster({ application: run.application, options: run.options, reload: run.reload })
+  },
+}
+
+/** The project, where the application is inside it; else the application's own folder. */
+function watchedFolder(application: string, cwd: string): string {
+  const inside = !relative(cwd, application).startsWith('..')
+  return inside ? cwd : dirname(application)
+}

@@ -1,0 +1,33 @@
+/** `tsgi serve APP`: the master and its workers, in the foreground. */
+
+import { runMaster } from '../master/main.ts'
+import { prepareRun } from './application-run.ts'
+import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
+
+export const serve: Subcommand = {
+  name: 'serve',
+  operands: '[APP]',
+  summary: 'Serve an application with a pool of workers.',
+  description:
+    'Serves APP, which is path/to/file.ts or path/to/file.ts:export, with a pool of worker processes behind a front ' +
+    'server. Runs in the foreground; SIGHUP reloads without losing a request, SIGTERM drains and ends.',
+  options: VISIBLE_OPTIONS,
+  examples: [
+    {
+      command: 'tsgi serve app.ts --uwsgi /run/app/app.sock --workers 4',
+      explanation: 'Behind nginx (uwsgi_pass unix:/run/app/app.sock) or Apache (uwsgi://).',
+    },
+    {
+      command: 'tsgi serve app.ts:admin --fastcgi 127.0.0.1:9000 --max-requests 10000 --access-log json',
+      explanation: 'The export `admin`, over FastCGI; workers are replaced after 10000 requests.',
+    },
+    {
+      command: 'tsgi serve app.ts --http :8000',
+      explanation: 'Without a front server.',
+    },
+  ],
+  run: async (invocation) => {
+    const { application, options, reload } = await prepareRun(invocation)
+    return runMaster({ application, options, reload })
+  },
+}
