@@ -34,6 +34,7 @@ export interface ExchangeKeys {
 
 const VERSION = [1, 0] as const
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+const DIGITS = /^[0-9]{1,15}$/
 const HTTPS_ON = /^(?:on|1|yes|true)$/i
 const SCHEME = /^https?$/
 /** No front server of sound mind passes these inside a header; a NUL ends strings elsewhere. */
@@ -123,6 +124,9 @@ function deriveVariables(environ: Environ, pathSent: boolean, settings: EnvironS
     return badRequest('REQUEST_METHOD is missing: does the front server include its *_params file?')
   }
   if (!TOKEN.test(environ.REQUEST_METHOD)) return badRequest('REQUEST_METHOD is no token')
+  if (environ.CONTENT_LENGTH !== undefined && !DIGITS.test(environ.CONTENT_LENGTH)) {
+    return badRequest('CONTENT_LENGTH is no number')
+  }
   const path = resolvePath(environ, pathSent)
   if (path === undefined) return badRequest('the path neither starts with a slash nor is *')
   const { scriptName, pathInfo }: ResolvedPath = applyMount(path, settings.mounts)

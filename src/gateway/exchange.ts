@@ -128,6 +128,12 @@ export class Exchange implements ChunkTaker {
     }
     this.#environ = environ
     this.#method = environ.REQUEST_METHOD
+    const { maxBodyBytes } = this.#services
+    if (maxBodyBytes > 0 && Number(environ.CONTENT_LENGTH ?? 0) > maxBodyBytes) {
+      const message = `a request body of ${environ.CONTENT_LENGTH} bytes; allowed are ${maxBodyBytes} (--max-body)`
+      this.refuse(new TsgiError('TSGI_PROTOCOL_BODY_TOO_LARGE', message))
+      return
+    }
     let returned: unknown
     try {
       returned = application(environ, this.#startResponse)

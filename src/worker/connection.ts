@@ -1,0 +1,341 @@
+/**
+ * One connection of a front server: the only place that holds both a socket and a codec. Bytes become events, events
+ * become exchanges, and what exchanges say becomes bytes.
+ */
+
+import type { Socket } from 'node:net'
+import type { Upgraded } from '../application.ts'
+import { asError, TsgiError } from '../errors.ts'
+import type { Exchange } from '../gateway/exchange.ts'
+import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
+import { detect, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { OpenRequest } from './open-request.ts'
+import type { Transport, TransportEvents } from './transport.ts'
+
+/** What a worker is to its connections. */
+export interface ConnectionHost {
+  readonly lingerTimeoutMs: number
+  /** A peer that ends its side before the response has left. */
+  readonly halfCloseAborts: boolean
+  /** No further request is wanted: close each connection after its next response. */
+  readonly draining: boolean
+  createDecoder(protocol: Protocol): Decoder
+  createExchange(request: OpenRequest): Exchange
+  /** Runs the application, now or when the worker's cap has room. */
+  admit(request: OpenRequest): void
+  /** Not done within its first turn: to be settled before the next. */
+  unsettled(connection: Connection): void
+  /** A connection that turned out to speak HTTP, with what was read of it; undefined where HTTP is not enabled. */
+  readonly serveHttp: ((socket: Socket, head: Uint8Array) => void) | undefined
+  protocolError(connection: Connection, error: Error): void
+  closed(connection: Connection): void
+}
+
+export class Connection implements TransportEvents {
+  readonly #host: ConnectionHost
+  /** What this socket may speak: one protocol, or several told apart by the first bytes. */
+  readonly #expected: readonly Protocol[]
+  readonly address: string
+  /** May idle between requests: not counted against the worker's cap. */
+  readonly kept: boolean
+  #spoken: Spoken | undefined
+  readonly #transport: Transport
+  /** The requests whose response is not complete; one at most, save on multiplexed FastCGI. */
+  readonly #open = new Map<number, OpenRequest>()
+  /** Since when the peer owes us something: the rest of a head or of a body. */
+  #waitingSinceMs: number
+  #requests = 0
+  #lingering = false
+  #detached = false
+  #over = false
+  #waiters: (() => void)[] = []
+
+  /** @param address of the listener, for logs */
+  constructor(
+    host: ConnectionHost,
+    expected: readonly Protocol[],
+    address: string,
+    nowMs: number,
+    open: (events: TransportEvents) => Transport,
+  ) {
+    this.#host = host
+    this.#expected = expected
+    this.address = address
+    this.#waitingSinceMs = nowMs
+    this.kept = expected.some(keepsConnections)
+    const only = expected.length === 1 ? expected[0] : undefined
+    if (only !== undefined) this.#spoken = speak(only, host)
+    this.#transport = open(this)
+  }
+
+  /** @throws TypeError before the first bytes told it: no request, and so nobody who asks, exists then */
+  get protocol(): Protocol {
+    if (this.#spoken === undefined) throw new TypeError('the protocol of a connection that has sent nothing')
+    return this.#spoken.protocol
+  }
+
+  // --- from the transport ---
+
+  data(bytes: Uint8Array): void {
+    if (this.#over || this.#detached) return
+    const spoken = this.#spoken ?? this.#detect(bytes)
+    if (spoken === undefined) return
+    const begun: OpenRequest[] = []
+    try {
+      spoken.decoder.feed(bytes)
+      for (let event = spoken.decoder.next(); event !== undefined; event = spoken.decoder.next()) {
+        this.#handle(event, begun)
+        if (this.#over) return
+      }
+    } catch (error) {
+      this.#broken(asError(error), bytes)
+      return
+    }
+    this.#waitingSinceMs = performance.now()
+    // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
+    for (const request of begun) this.#host.admit(request)
+    if (this.#open.size > 0) this.#host.unsettled(this)
+    else this.settle()
+  }
+
+  peerEnded(): void {
+    if (this.#over) return
+    if (this.#open.size === 0) {
+      if (this.#midRequest) this.#host.protocolError(this, truncated(this.#name))
+      this.#transport.end()
+      return
+    }
+    for (const request of [...this.#open.values()]) {
+      if (!request.bodyComplete) {
+        const error = new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection ended before the request body did')
+        request.exchange.input.fail(error)
+      } else if (!this.#host.halfCloseAborts) continue
+      request.exchange.abort(clientLeft())
+    }
+  }
+
+  drained(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const waiter of waiters) waiter()
+  }
+
+  closed(): void {
+    if (this.#over) return
+    this.#over = true
+    for (const request of [...this.#open.values()]) {
+      if (!request.bodyComplete) {
+        request.exchange.input.fail(
+          new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection broke off in the request body'),
+        )
+      }
+      request.exchange.abort(clientLeft())
+    }
+    this.#open.clear()
+    this.drained()
+    this.#host.closed(this)
+  }
+
+  // --- from the requests ---
+
+  get saturated(): boolean {
+    return !this.#over && this.#transport.saturated
+  }
+
+  waitForDrain(): Promise<void> {
+    if (this.#over || !this.#transport.saturated) return Promise.resolve()
+    return new Promise((resolve) => this.#waiters.push(resolve))
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#over) this.#transport.write(bytes)
+  }
+
+  flow(): void {
+    if (this.#over || this.#detached) return
+    let wanted = true
+    for (const request of this.#open.values()) wanted &&= request.wantsBody
+    this.#transport.flow(wanted)
+  }
+
+  /** @returns whether the connection goes on after the response of this request, which the encoder says at its end */
+  keeps(request: OpenRequest): boolean {
+    return request.keepConnection && !this.#host.draining
+  }
+
+  /** The whole response was written. */
+  responded(request: OpenRequest): void {
+    this.#open.delete(request.requestId)
+    if (this.#over) return
+    this.flow()
+    if (this.keeps(request)) return
+    if (this.#open.size > 0) return
+    if (request.bodyComplete) this.#transport.end()
+    else {
+      this.#lingering = true
+      this.#transport.linger(this.#host.lingerTimeoutMs)
+    }
+  }
+
+  /** The response broke off: nothing on this connection can be trusted any more. */
+  brokeOff(request: OpenRequest): void {
+    this.#open.delete(request.requestId)
+    if (this.#over) return
+    const bytes = this.protocol.encoder.abort(request.requestId)
+    if (bytes === undefined) this.#transport.reset()
+    else {
+      this.#transport.write(bytes)
+      this.#transport.end()
+    }
+  }
+
+  upgrade(request: OpenRequest): Upgraded {
+    this.#open.delete(request.requestId)
+    this.#detached = true
+    return { socket: this.#transport.detach(), head: new Uint8Array(0) }
+  }
+
+  // --- from the worker ---
+
+  /** Past its first turn: now the event loop has to watch it. */
+  settle(): void {
+    if (!this.#over && !this.#detached && !this.#lingering) this.#transport.settle()
+  }
+
+  /** Nothing is half sent either way: may be closed without anybody missing anything. */
+  get idle(): boolean {
+    return this.#open.size === 0 && !this.#midRequest && !this.#detached
+  }
+
+  /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
+  sweep(nowMs: number, limitMs: number): void {
+    if (this.#over || this.#detached || limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
+    const stalled = [...this.#open.values()].filter((request) => !request.bodyComplete && request.wantsBody)
+    for (const request of stalled) {
+      request.exchange.input.fail(new TsgiError('TSGI_INPUT_TRUNCATED', `the request body stalled for ${limitMs} ms`))
+    }
+    if (this.#open.size > 0) return
+    // A kept connection between two requests owes nothing.
+    if (this.#requests > 0 && !this.#midRequest) return
+    this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
+    this.#transport.end()
+  }
+
+  /** @param reason the worker goes; what is open ends now */
+  abort(reason: TsgiError): void {
+    for (const request of [...this.#open.values()]) request.exchange.abort(reason)
+    if (!this.#over && !this.#lingering) this.#transport.end()
+  }
+
+  get requests(): Iterable<OpenRequest> {
+    return this.#open.values()
+  }
+
+  #handle(event: RequestEvent, begun: OpenRequest[]): void {
+    switch (event.kind) {
+      case 'begin':
+        begun.push(this.#begin(event.requestId, event.params, event.keepConnection))
+        return
+      case 'body':
+        this.#open.get(event.requestId)?.exchange.input.push(event.chunk)
+        return
+      case 'end': {
+        const request = this.#open.get(event.requestId)
+        if (request === undefined) return
+        request.bodyComplete = true
+        request.exchange.input.end()
+        return
+      }
+      case 'abort':
+        this.#open.get(event.requestId)?.exchange.abort(clientLeft())
+        return
+      case 'refuse':
+        this.#begin(event.requestId, [], false).exchange.refuse(event.error)
+        return
+      case 'reply':
+        this.write(event.bytes)
+        if (event.close) this.#transport.end()
+    }
+  }
+
+  #begin(requestId: number, params: readonly string[], keepConnection: boolean): OpenRequest {
+    this.#requests++
+    const request = new OpenRequest(this, requestId, params, keepConnection)
+    request.exchange = this.#host.createExchange(request)
+    this.#open.set(requestId, request)
+    return request
+  }
+
+  get #midRequest(): boolean {
+    return this.#spoken?.decoder.midRequest ?? false
+  }
+
+  get #name(): string {
+    return this.#spoken?.protocol.name ?? 'a connection'
+  }
+
+  /** The first bytes tell the protocol; undefined where they are another's, or too few. */
+  #detect(bytes: Uint8Array): Spoken | undefined {
+    const detected = detect(bytes)
+    const protocol = this.#expected.find(({ name }) => name === detected)
+    if (protocol !== undefined) {
+      this.#spoken = speak(protocol, this.#host)
+      return this.#spoken
+    }
+    if (detected === 'http' && this.#host.serveHttp !== undefined) {
+      this.#detached = true
+      // A copy: the bytes are the transport's, and node:http reads them later.
+      this.#host.serveHttp(this.#transport.detach(), bytes.slice())
+      return undefined
+    }
+    this.#refuse(wrongProtocol(detected ?? 'unknown', this.#names), bytes)
+    return undefined
+  }
+
+  get #names(): readonly string[] {
+    return this.#expected.map(({ name }) => name)
+  }
+
+  /** What came cannot be understood: what is open on this connection ends with it. */
+  #broken(error: Error, bytes: Uint8Array): void {
+    const detected = this.#requests === 0 ? detect(bytes) : undefined
+    const wrong = detected !== undefined && detected !== 'unknown' && !this.#names.includes(detected)
+    this.#refuse(wrong ? wrongProtocol(detected, this.#names) : error, wrong ? bytes : undefined)
+  }
+
+  /** @param bytes of another protocol, answered in it where it has an answer for that */
+  #refuse(error: Error, bytes: Uint8Array | undefined): void {
+    this.#host.protocolError(this, error)
+    for (const request of [...this.#open.values()]) request.exchange.abort(clientLeft())
+    if (this.#over) return
+    const detected = bytes && detect(bytes)
+    const answer = bytes && detected && refusalBytes(detected, bytes)
+    if (answer !== undefined) this.#transport.write(answer)
+    this.#lingering = true
+    this.#transport.linger(this.#host.lingerTimeoutMs)
+  }
+}
+
+/** Its connections may serve more than one request. */
+export const keepsConnections = ({ name }: Protocol): boolean => name === 'fastcgi'
+
+interface Spoken {
+  readonly protocol: Protocol
+  readonly decoder: Decoder
+}
+
+const speak = (protocol: Protocol, host: ConnectionHost): Spoken => ({
+  protocol,
+  decoder: host.createDecoder(protocol),
+})
+
+const clientLeft = (): TsgiError => new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection')
+
+const truncated = (name: string): TsgiError =>
+  new TsgiError('TSGI_PROTOCOL_TRUNCATED', `${name}: the connection ended in the middle of a request head`)
+
+const silent = (name: string, midRequest: boolean, limitMs: number): TsgiError =>
+  new TsgiError(
+    'TSGI_PROTOCOL_TRUNCATED',
+    `${name}: ${midRequest ? 'an incomplete request head' : 'nothing'} came within ${limitMs} ms (--read-timeout)`,
+  )

@@ -1,0 +1,86 @@
+/** `tsgi.file_wrapper` (PEP 3333, "Optional Platform-Specific File Handling"): nothing is opened before it is iterated. */
+
+import { type FileHandle, open } from 'node:fs/promises'
+import type { FileBody, FileLike, FileRef, FileWrapper } from '../application.ts'
+import { describe } from '../errors.ts'
+import { isBytes } from '../gateway/chunk.ts'
+
+const BLOCK_BYTES = 65_536
+
+export const fileWrapper: FileWrapper = (file, blockSize = BLOCK_BYTES) => {
+  if (!Number.isSafeInteger(blockSize) || blockSize <= 0) {
+    throw new RangeError(
+      `tsgi.file_wrapper: the block size must be a positive number of bytes, not ${describe(blockSize)}`,
+    )
+  }
+  if ('path' in file) return new PathBody(file, blockSize)
+  if (typeof file.read === 'function') return new ReaderBody(file, blockSize)
+  throw new TypeError(`tsgi.file_wrapper wants { path } or an object with read(size), not ${describe(file)}`)
+}
+
+/** The size of a body made by `fileWrapper`, where it can be known; undefined for every other body. */
+export function fileSize(body: unknown): Promise<number | undefined> | undefined {
+  return body instanceof PathBody ? body.size() : undefined
+}
+
+class PathBody implements FileBody {
+  readonly #file: FileRef
+  readonly #blockSize: number
+  #handle: FileHandle | undefined
+
+  constructor(file: FileRef, blockSize: number) {
+    this.#file = file
+    this.#blockSize = blockSize
+  }
+
+  /** Opens the file: the size must be that of the very file which is then read. */
+  async size(): Promise<number | undefined> {
+    this.#handle ??= await open(this.#file.path)
+    const stats = await this.#handle.stat()
+    if (!stats.isFile()) return undefined
+    const { start = 0, end = stats.size } = this.#file
+    return Math.max(0, Math.min(end, stats.size) - start)
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.#handle ??= await open(this.#file.path)
+    const handle = this.#handle
+    const { start = 0, end = Number.POSITIVE_INFINITY } = this.#file
+    for (let at = start; at < end; ) {
+      const length = Math.min(this.#blockSize, end - at)
+      // A block of its own each time: a yielded chunk is the gateway's.
+      const { bytesRead, buffer } = await handle.read(Buffer.allocUnsafe(length), 0, length, at)
+      if (bytesRead === 0) return
+      at += bytesRead
+      yield buffer.subarray(0, bytesRead)
+    }
+  }
+
+  async close(): Promise<void> {
+    const handle = this.#handle
+    this.#handle = undefined
+    await handle?.close()
+  }
+}
+
+class ReaderBody implements FileBody {
+  readonly #file: FileLike
+  readonly #blockSize: number
+
+  constructor(file: FileLike, blockSize: number) {
+    this.#file = file
+    this.#blockSize = blockSize
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const chunk = await this.#file.read(this.#blockSize)
+      if (chunk === null || (isBytes(chunk) && chunk.length === 0)) return
+      yield chunk
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close?.()
+  }
+}

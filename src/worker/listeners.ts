@@ -1,0 +1,144 @@
+/**
+ * The listening sockets of a worker. The master binds and holds them; a worker listens on copies, lets go of them at its
+ * cap so that the others get the connections, and asks for them again when it has room.
+ */
+
+import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import type { Log } from '../log/logger.ts'
+import { createRateLimit } from '../log/rate-limit.ts'
+import type { ListenerInfo } from '../messages.ts'
+import type { Protocol } from '../protocol/codec.ts'
+import { PROTOCOLS } from '../protocol/protocols.ts'
+import { isRawHandle, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
+
+export interface ListenerSettings {
+  readonly backlog: number
+  readonly fast: boolean
+  /** Peers that may connect over TCP. */
+  readonly allowed: BlockList
+  readonly log: Log
+}
+
+/** Where accepted connections go. */
+export interface Accepting {
+  acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void
+  listenHttp(handle: unknown, backlog: number): ListeningCopy
+}
+
+const REPEAT_INTERVAL_MS = 10_000
+
+/** One open copy of a listening socket. */
+export interface ListeningCopy {
+  close(): void
+}
+
+export class Listeners {
+  readonly #infos: readonly ListenerInfo[]
+  readonly #settings: ListenerSettings
+  readonly #accepting: Accepting
+  readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
+  #copies: ListeningCopy[] = []
+
+  constructor(infos: readonly ListenerInfo[], settings: ListenerSettings, accepting: Accepting) {
+    this.#infos = infos
+    this.#settings = settings
+    this.#accepting = accepting
+  }
+
+  /** All copies have come. */
+  get complete(): boolean {
+    return this.#copies.length === this.#infos.length
+  }
+
+  /** @param handle the copy of listener `index` that the master sent */
+  add(index: number, handle: unknown): void {
+    const listener = this.#infos[index]
+    if (listener === undefined) throw new RangeError(`the master sent a socket number ${index} that nobody announced`)
+    this.#copies.push(this.#listen(handle, listener))
+  }
+
+  release(): void {
+    const copies = this.#copies
+    this.#copies = []
+    for (const copy of copies) copy.close()
+  }
+
+  #listen(handle: unknown, listener: ListenerInfo): ListeningCopy {
+    if (listener.protocol === 'http') return this.#accepting.listenHttp(handle, this.#settings.backlog)
+    if (this.#settings.fast && isRawListener(handle)) return this.#listenFast(handle, listener)
+    return this.#listenDocumented(handle, listener)
+  }
+
+  #listenFast(handle: RawListener, listener: ListenerInfo): ListeningCopy {
+    const expected = expectedProtocols(listener.protocol)
+    const guarded = listener.transport === 'tcp'
+    handle.onconnection = (status, client) => {
+      if (status !== 0 || !isRawHandle(client)) {
+        this.#acceptFailed(listener, `error ${status}`)
+        return
+      }
+      if (guarded && !this.#allows(peerOf(client), listener)) {
+        client.close()
+        return
+      }
+      this.#accepting.acceptHandle(client, listener, expected)
+    }
+    const status = handle.listen(this.#settings.backlog)
+    if (status !== 0) throw new Error(`listen on ${listener.address} failed with ${status}`)
+    return handle
+  }
+
+  #listenDocumented(handle: unknown, listener: ListenerInfo): ListeningCopy {
+    const expected = expectedProtocols(listener.protocol)
+    const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) socket.destroy()
+      else this.#accepting.acceptSocket(socket, listener, expected)
+    })
+    server.on('error', (error) => this.#acceptFailed(listener, error.message))
+    server.listen(handle, this.#settings.backlog)
+    return server
+  }
+
+  /** @param peer undefined where the peer left before it could be asked */
+  allowsPeer(peer: string | undefined): boolean {
+    return peer !== undefined && this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
+  }
+
+  #allows(peer: string | undefined, listener: ListenerInfo): boolean {
+    if (this.allowsPeer(peer)) return true
+    const message = `${peer ?? 'a peer that left at once'} may not connect to ${listener.address} (--allow-from)`
+    this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
+    return false
+  }
+
+  #acceptFailed(listener: ListenerInfo, why: string): void {
+    const message = `a connection to ${listener.address} could not be accepted: ${why}`
+    this.#say(message, (suppressed) => this.#settings.log.error({ listener: listener.address, suppressed }, message))
+  }
+}
+
+function peerOf(client: RawHandle): string | undefined {
+  const out: Partial<AddressInfo> = {}
+  return client.getpeername?.(out) === 0 ? out.address : undefined
+}
+
+/** What a listener may speak; HTTP is node:http's and no row of the registry. */
+function expectedProtocols(protocol: ListenerInfo['protocol']): readonly Protocol[] {
+  if (protocol === 'any') return Object.values(PROTOCOLS)
+  return protocol === 'http' ? [] : [PROTOCOLS[protocol]]
+}
+
+/** Who may connect over TCP: this machine, and what `--allow-from` names. */
+export function allowedPeers(cidrs: readonly string[]): BlockList {
+  const allowed = new BlockList()
+  allowed.addSubnet('127.0.0.0', 8, 'ipv4')
+  allowed.addAddress('::1', 'ipv6')
+  for (const cidr of cidrs) {
+    const [address = '', bits] = cidr.split('/')
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
+    if (bits === undefined) allowed.addAddress(address, family)
+    else allowed.addSubnet(address, Number(bits), family)
+  }
+  return allowed
+}

@@ -1,0 +1,114 @@
+/** A worker process: started by the master, with its messages on descriptor 3 and sockets over Node's own channel. */
+
+import { Socket } from 'node:net'
+import { MessageChannel } from '../channel.ts'
+import { asError, TsgiError } from '../errors.ts'
+import { createLog, type Log } from '../log/logger.ts'
+import { parseMasterMessage } from '../message-schemas.ts'
+import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import type { Options } from '../options/table.ts'
+import { wantsFastAccept } from './accept-path.ts'
+import { loadForBoot } from './boot.ts'
+import { Worker } from './worker.ts'
+
+const CHANNEL_FD = 3
+
+type Channel = MessageChannel<MasterMessage, WorkerMessage>
+
+function main(): void {
+  let worker: Worker | undefined
+  let log: Log | undefined
+  const channel: Channel = new MessageChannel(new Socket({ fd: CHANNEL_FD }), parseMasterMessage, {
+    message: (message) => {
+      switch (message.kind) {
+        case 'boot':
+          log = logOf(message.boot)
+          void start(message.boot, channel, log).then((started) => {
+            worker = started
+          })
+          return
+        case 'drain':
+          if (worker === undefined) process.exit(0)
+          worker.drain(message.graceMs, message.why)
+          return
+        case 'quit':
+          if (worker === undefined) process.exit(0)
+          worker.quit(message.why)
+          return
+        case 'reopen-logs':
+          worker?.reopenLogs()
+      }
+    },
+    // The master is gone, however it went: nobody would ever stop this process.
+    close: () => {
+      if (worker === undefined) process.exit(1)
+      log?.error('the master is gone: leaving')
+      worker.quit('the master is gone')
+    },
+  })
+  // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
+  process.on('SIGINT', () => undefined)
+  process.on('SIGHUP', () => undefined)
+}
+
+const optionsOf = (boot: WorkerBoot): Options =>
+  // Parsed by the master, which runs the same build; it only travelled as plain data.
+  boot.options as unknown as Options
+
+function logOf(boot: WorkerBoot): Log {
+  const { logLevel, logFormat, logFile } = optionsOf(boot)
+  return createLog({ level: logLevel, format: logFormat, file: logFile, name: `worker ${boot.slot}` })
+}
+
+async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Worker | undefined> {
+  const options = optionsOf(boot)
+  const startedMs = performance.now()
+  try {
+    const [loaded, fast] = await Promise.all([loadForBoot(boot, options, log), wantsFastAccept(log)])
+    const worker = new Worker({
+      application: loaded.application,
+      boot,
+      options,
+      fast,
+      state: loaded.state,
+      log,
+      send: (message) => channel.send(message),
+      drained: (why) => {
+        log.debug({ why }, 'drained')
+        void leave(channel, loaded.shutdown)
+      },
+    })
+    process.on('message', (message: unknown, handle: unknown) => {
+      const index = indexOf(message)
+      if (index !== undefined) worker.takeSocket(index, handle)
+    })
+    await loaded.startup?.()
+    await worker.start()
+    channel.send({ kind: 'ready', bootMs: performance.now() - startedMs, interface: loaded.interface })
+    return worker
+  } catch (thrown) {
+    const error = asError(thrown)
+    const exitCode = error instanceof TsgiError ? error.exitCode : 1
+    const stack = stackOf(error)
+    channel.send({ kind: 'failed', exitCode, message: error.message, stack }, () => process.exit(exitCode))
+    return undefined
+  }
+}
+
+/** The message in which a socket comes: `{ listener: 0 }`; anything else on this channel is an application's. */
+function indexOf(message: unknown): number | undefined {
+  if (typeof message !== 'object' || message === null || !('listener' in message)) return undefined
+  return typeof message.listener === 'number' ? message.listener : undefined
+}
+
+function stackOf(error: Error): string {
+  const cause = error.cause instanceof Error ? `\ncaused by: ${error.cause.stack ?? error.cause.message}` : ''
+  return `${error.stack ?? error.message}${cause}`
+}
+
+async function leave(channel: Channel, shutdown: (() => Promise<void>) | undefined): Promise<void> {
+  await shutdown?.()
+  channel.send({ kind: 'bye' }, () => process.exit(0))
+}
+
+main()

@@ -1,0 +1,73 @@
+/** A request between its first byte and the end of its response: the sink that its exchange writes to. */
+
+import type { HeaderList, Upgraded } from '../application.ts'
+import type { Exchange } from '../gateway/exchange.ts'
+import type { Sink } from '../gateway/sink.ts'
+import type { Params } from '../protocol/codec.ts'
+import type { Connection } from './connection.ts'
+
+export class OpenRequest implements Sink {
+  readonly #connection: Connection
+  readonly requestId: number
+  readonly params: Params
+  readonly keepConnection: boolean
+  readonly upgrade: (() => Upgraded) | undefined
+  /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
+  readonly earlyHints = undefined
+  bodyComplete = false
+  wantsBody = true
+  #exchange: Exchange | undefined
+
+  constructor(connection: Connection, requestId: number, params: Params, keepConnection: boolean) {
+    this.#connection = connection
+    this.requestId = requestId
+    this.params = params
+    this.keepConnection = keepConnection
+    this.upgrade = connection.protocol.carriesUpgrade ? () => connection.upgrade(this) : undefined
+  }
+
+  /** Set once, by the connection that makes both: each needs the other. */
+  set exchange(exchange: Exchange) {
+    this.#exchange = exchange
+  }
+
+  get exchange(): Exchange {
+    if (this.#exchange === undefined) throw new TypeError('a request without its exchange')
+    return this.#exchange
+  }
+
+  get saturated(): boolean {
+    return this.#connection.saturated
+  }
+
+  drained(): Promise<void> {
+    return this.#connection.waitForDrain()
+  }
+
+  flow(wanted: boolean): void {
+    this.wantsBody = wanted
+    this.#connection.flow()
+  }
+
+  start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
+    const connection = this.#connection
+    const { encoder } = connection.protocol
+    connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
+    if (last) connection.responded(this)
+  }
+
+  chunk(bytes: Uint8Array): void {
+    for (const part of this.#connection.protocol.encoder.chunk(this.requestId, bytes)) this.#connection.write(part)
+  }
+
+  end(): void {
+    const connection = this.#connection
+    const bytes = connection.protocol.encoder.end(this.requestId, connection.keeps(this))
+    if (bytes !== undefined) connection.write(bytes)
+    connection.responded(this)
+  }
+
+  abort(): void {
+    this.#connection.brokeOff(this)
+  }
+}

@@ -1,0 +1,191 @@
+/** The requests of a worker: admitted up to the cap, each in an async context of its own, counted, logged, timed out. */
+
+import { AsyncResource } from 'node:async_hooks'
+import type { Application } from '../application.ts'
+import { asError, TsgiError } from '../errors.ts'
+import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import type { Sink } from '../gateway/sink.ts'
+import { variable } from '../gateway/variable.ts'
+import type { AccessLog } from '../log/access-log.ts'
+import type { Log } from '../log/logger.ts'
+import { type Counters, responseKey } from '../metrics/counters.ts'
+import type { Params } from '../protocol/codec.ts'
+import { fileSize } from './file-wrapper.ts'
+
+export interface RequestSettings {
+  readonly environ: ExchangeServices['environ']
+  readonly extensions: ExchangeServices['extensions']
+  readonly maxBodyBytes: number
+  readonly closeTimeoutMs: number
+  /** 0: no limit */
+  readonly requestTimeoutMs: number
+  /** 0: no cap */
+  readonly maxConcurrency: number
+}
+
+/** What an operator may set as REQUEST_ID, `uwsgi_param REQUEST_ID $request_id`: nothing that could forge a log line. */
+const REQUEST_ID = /^[\w.-]{1,128}$/
+const QUEUE_START = /^(?:t=)?([0-9]{9,10}(?:\.[0-9]+)?)$/
+
+export class Requests {
+  readonly #application: Application
+  readonly #settings: RequestSettings
+  readonly #services: ExchangeServices
+  readonly #log: Log
+  readonly #accessLog: AccessLog | undefined
+  readonly #counters: Counters
+  readonly #inFlight = new Set<Exchange>()
+  readonly #waiting: (() => void)[] = []
+  readonly #ids = new WeakMap<Exchange, string>()
+  #total = 0
+  /** Called when a request is over: there may be room again, or nothing left to wait for. */
+  onDone: () => void = () => undefined
+
+  constructor(
+    application: Application,
+    settings: RequestSettings,
+    log: Log,
+    accessLog: AccessLog | undefined,
+    counters: Counters,
+  ) {
+    this.#application = application
+    this.#settings = settings
+    this.#log = log
+    this.#accessLog = accessLog
+    this.#counters = counters
+    this.#services = {
+      environ: settings.environ,
+      maxBodyBytes: settings.maxBodyBytes,
+      closeTimeoutMs: settings.closeTimeoutMs,
+      extensions: settings.extensions,
+      fileSize,
+      applicationError: (exchange, error) => this.#applicationError(exchange, error),
+      warn: (exchange, message, error) => this.#warn(exchange, message, error),
+      errorLine: (exchange, line) => this.#log.error({ requestId: this.#idOf(exchange) }, line),
+      done: (exchange) => this.#done(exchange),
+    }
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size
+  }
+
+  /** Requests begun since the worker started. */
+  get total(): number {
+    return this.#total
+  }
+
+  get full(): boolean {
+    const { maxConcurrency } = this.#settings
+    return maxConcurrency > 0 && this.#inFlight.size >= maxConcurrency
+  }
+
+  oldestMs(nowMs: number): number {
+    const [oldest] = this.#inFlight
+    return oldest === undefined ? 0 : nowMs - oldest.startedMs
+  }
+
+  createExchange(sink: Sink): Exchange {
+    return new Exchange(sink, this.#services)
+  }
+
+  /** Calls the application, or lets the request wait for its turn: kept connections bring requests past the cap. */
+  admit(exchange: Exchange, params: Params): void {
+    // Made here, outside of any application's context: what one request stores must not reach the next.
+    const context = new AsyncResource('TSGI_REQUEST')
+    const run = (): void => context.runInAsyncScope(() => this.#run(exchange, params))
+    if (this.full) this.#waiting.push(run)
+    else run()
+  }
+
+  /** Aborts what has run longer than the request timeout. */
+  sweep(nowMs: number): void {
+    const { requestTimeoutMs } = this.#settings
+    if (requestTimeoutMs === 0) return
+    for (const exchange of [...this.#inFlight]) {
+      if (nowMs - exchange.startedMs < requestTimeoutMs) return // in the order in which they began
+      const error = new TsgiError('TSGI_REQUEST_TIMEOUT', `the request ran longer than ${requestTimeoutMs} ms`)
+      this.#warn(exchange, `${error.message} (--request-timeout): aborted`)
+      exchange.abort(error)
+    }
+  }
+
+  #run(exchange: Exchange, params: Params): void {
+    if (exchange.ended) return
+    this.#inFlight.add(exchange)
+    this.#total++
+    this.#counters.add('requests')
+    exchange.run(this.#application, params)
+  }
+
+  #done(exchange: Exchange): void {
+    const { outcome, environ } = exchange
+    const key = responseKey(outcome.status)
+    if (key !== undefined) this.#counters.add(key)
+    if (outcome.bytes > 0) this.#counters.add('responseBytes', outcome.bytes)
+    if (outcome.aborted) this.#counters.add('aborted')
+    const durationMs = performance.now() - exchange.startedMs
+    this.#counters.observe('requestDuration', durationMs / 1000)
+    if (environ !== undefined) {
+      const queued = queueSeconds(variable(environ, 'HTTP_X_REQUEST_START'))
+      if (queued !== undefined) this.#counters.observe('queueDuration', queued)
+      this.#accessLog?.write({
+        environ,
+        status: outcome.status,
+        bytes: outcome.bytes,
+        durationMs,
+        aborted: outcome.aborted,
+        requestId: this.#idOf(exchange),
+        time: Date.now(),
+        headers: outcome.status === 0 ? undefined : exchange.sentHeaders,
+      })
+    }
+    this.#inFlight.delete(exchange)
+    while (!this.full) {
+      const next = this.#waiting.shift()
+      if (next === undefined) break
+      next()
+    }
+    this.onDone()
+  }
+
+  #applicationError(exchange: Exchange, error: unknown): void {
+    this.#counters.add('applicationErrors')
+    this.#log.error(
+      { err: asError(error), requestId: this.#idOf(exchange), request: lineOf(exchange) },
+      'the application failed',
+    )
+  }
+
+  #warn(exchange: Exchange, message: string, error?: unknown): void {
+    const about = { requestId: this.#idOf(exchange), request: lineOf(exchange) }
+    this.#log.warn(error === undefined ? about : { ...about, err: asError(error) }, message)
+  }
+
+  #idOf(exchange: Exchange): string {
+    const known = this.#ids.get(exchange)
+    if (known !== undefined) return known
+    const given = exchange.environ && variable(exchange.environ, 'REQUEST_ID')
+    const id = given !== undefined && REQUEST_ID.test(given) ? given : nextId()
+    this.#ids.set(exchange, id)
+    return id
+  }
+}
+
+const idPrefix = `${process.pid.toString(36)}-${Date.now().toString(36)}`
+let lastId = 0
+const nextId = (): string => `${idPrefix}-${(++lastId).toString(36)}`
+
+/** The method and the path as sent, without the query: that is where secrets travel. */
+function lineOf({ environ }: Exchange): string | undefined {
+  if (environ === undefined) return undefined
+  const uri = variable(environ, 'REQUEST_URI') ?? environ.PATH_INFO
+  return `${environ.REQUEST_METHOD} ${uri.replace(/\?.*$/s, '')}`
+}
+
+/** `t=1700000000.123`, as nginx writes it with `$msec`: seconds between then and now. */
+function queueSeconds(start: string | undefined): number | undefined {
+  const match = start === undefined ? null : QUEUE_START.exec(start)
+  if (match === null) return undefined
+  return Math.max(0, Date.now() / 1000 - Number(match[1]))
+}

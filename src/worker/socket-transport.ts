@@ -1,0 +1,116 @@
+/** A connection as net.Socket has it: the documented path, and what a bare handle becomes. */
+
+import { writeSync } from 'node:fs'
+import type { Socket } from 'node:net'
+import type { Transport, TransportEvents } from './transport.ts'
+
+export class SocketTransport implements Transport {
+  readonly #socket: Socket
+  readonly #events: TransportEvents
+  /** Where the descriptor is known, a write is tried at once: no write request, no callback (8.4 against 9.5 us a request). */
+  readonly #fd: number | undefined
+  #ended = false
+  #lingering: NodeJS.Timeout | undefined
+
+  /** @param socket made with allowHalfOpen; its data must reach `events.data` in one of the two ways of net.Socket */
+  constructor(socket: Socket, events: TransportEvents, fd?: number) {
+    this.#socket = socket
+    this.#events = events
+    this.#fd = fd
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('drain', this.#onDrain)
+    socket.on('error', this.#onError)
+    socket.on('close', this.#onClose)
+  }
+
+  readonly #onData = (bytes: Buffer): void => {
+    if (this.#lingering === undefined) this.#events.data(bytes)
+  }
+
+  readonly #onEnd = (): void => {
+    if (this.#lingering === undefined) this.#events.peerEnded()
+    if (this.#ended) this.#socket.destroy()
+  }
+
+  readonly #onDrain = (): void => this.#events.drained()
+
+  /** EPIPE and ECONNRESET are ordinary here: 'close' follows, and that is what counts. */
+  readonly #onError = (): void => {
+    this.#ended = true
+  }
+
+  readonly #onClose = (): void => {
+    clearTimeout(this.#lingering)
+    this.#events.closed()
+  }
+
+  get saturated(): boolean {
+    return this.#socket.writableNeedDrain
+  }
+
+  write(bytes: Uint8Array): void {
+    if (this.#ended || this.#socket.destroyed) return
+    const written = this.#fd === undefined || this.#socket.writableLength > 0 ? 0 : writeNow(this.#fd, bytes)
+    if (written < bytes.length) this.#socket.write(written === 0 ? bytes : bytes.subarray(written))
+  }
+
+  flow(wanted: boolean): void {
+    if (wanted) this.#socket.resume()
+    else this.#socket.pause()
+  }
+
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#socket.end()
+    // With our side ended and everything read, the handle closes when the peer does, or at once if it has already.
+    this.#socket.destroySoon()
+  }
+
+  linger(timeoutMs: number): void {
+    if (this.#ended) return
+    if (timeoutMs === 0) {
+      this.end()
+      return
+    }
+    this.#ended = true
+    this.#lingering = setTimeout(() => this.#socket.destroy(), timeoutMs)
+    this.#socket.end()
+    this.#socket.resume()
+    if (this.#socket.readableEnded) this.#socket.destroySoon()
+  }
+
+  reset(): void {
+    this.#ended = true
+    // Throws on a Unix socket, which has no reset.
+    if (this.#socket.remoteAddress === undefined) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
+  }
+
+  detach(): Socket {
+    clearTimeout(this.#lingering)
+    const socket = this.#socket
+    socket.off('data', this.#onData)
+    socket.off('end', this.#onEnd)
+    socket.off('drain', this.#onDrain)
+    socket.off('error', this.#onError)
+    socket.once('close', () => this.#events.closed())
+    socket.off('close', this.#onClose)
+    return socket
+  }
+
+  settle(): void {
+    // A net.Socket listens from the start.
+  }
+}
+
+/** Bytes that the kernel took at once; 0 for any reason it did not, which the socket's own write will meet again. */
+export function writeNow(fd: number, bytes: Uint8Array): number {
+  try {
+    return writeSync(fd, bytes)
+  } catch {
+    // EAGAIN: the socket buffer is full. EPIPE, ECONNRESET: the peer left. net.Socket reports either in its own time.
+    return 0
+  }
+}

@@ -1,0 +1,37 @@
+/** The socket side of a connection, in one of two forms: a net.Socket (documented), or a bare handle that becomes one when needed. */
+
+import type { Socket } from 'node:net'
+
+/** What a connection is told. */
+export interface TransportEvents {
+  /** @param bytes valid during the call only */
+  data(bytes: Uint8Array): void
+  /** The peer ended its side. */
+  peerEnded(): void
+  /** There is room to write again. */
+  drained(): void
+  /** Once, and last; whatever the cause. */
+  closed(): void
+}
+
+export interface Transport {
+  /** Queues the bytes, or hands them to the kernel at once. Never throws: a broken connection shows as `closed`. */
+  write(bytes: Uint8Array): void
+  /** Above the high-water mark: `drained` follows. */
+  readonly saturated: boolean
+  /** `false` leaves what the peer sends in the kernel. */
+  flow(wanted: boolean): void
+  /** What was written goes out, then the connection closes. */
+  end(): void
+  /**
+   * What was written goes out, then our side ends; what the peer still sends is read and dropped until it closes. Closing
+   * over unread bytes would reset the connection and take the response with it (Linux, unix(7) and tcp(7)).
+   */
+  linger(timeoutMs: number): void
+  /** The peer shall see that something broke: RST on TCP; a Unix socket has no such signal. */
+  reset(): void
+  /** Gives the connection away as a socket in its usual, flowing form; no event is reported any more. */
+  detach(): Socket
+  /** Waits from now on for what the event loop has to tell: called when a request was not done within its first turn. */
+  settle(): void
+}

@@ -1,0 +1,232 @@
+/** One worker: its application, its sockets, its clock. What the master asks of it is one method each. */
+
+import type { Application } from '../application.ts'
+import { TsgiError } from '../errors.ts'
+import { createAccessLog } from '../log/access-log.ts'
+import type { Log } from '../log/logger.ts'
+import type { Tick, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { Counters } from '../metrics/counters.ts'
+import type { Options } from '../options/table.ts'
+import { Connections } from './connections.ts'
+import { fileWrapper } from './file-wrapper.ts'
+import { HttpListener } from './http-listener.ts'
+import { allowedPeers, Listeners } from './listeners.ts'
+import { Requests } from './requests.ts'
+import { retireReason, withJitter } from './retire.ts'
+
+const TICK_MS = 1000
+/** Open FastCGI requests on one connection; front servers send one at a time. */
+const MAX_MULTIPLEXED = 128
+
+export interface WorkerStart {
+  readonly application: Application
+  readonly boot: WorkerBoot
+  readonly options: Options
+  readonly fast: boolean
+  readonly state: Record<string, unknown> | undefined
+  readonly log: Log
+  readonly send: (message: WorkerMessage) => void
+  /** Everything is served, nothing is open. */
+  readonly drained: (why: string) => void
+}
+
+type Phase = 'starting' | 'accepting' | 'full' | 'draining' | 'left'
+
+export class Worker {
+  readonly #options: Options
+  readonly #send: (message: WorkerMessage) => void
+  readonly #drained: (why: string) => void
+  readonly #log: Log
+  readonly #counters = new Counters()
+  readonly #accessLog: ReturnType<typeof createAccessLog>
+  readonly #requests: Requests
+  readonly #connections: Connections
+  readonly #http: HttpListener
+  readonly #listeners: Listeners
+  readonly #maxRequests: number
+  readonly #startedMs = performance.now()
+  #phase: Phase = 'starting'
+  #why = ''
+  #retiring = false
+  #utilization = performance.eventLoopUtilization()
+  #onAccepting: () => void = () => undefined
+
+  constructor({ application, boot, options, fast, state, log, send, drained }: WorkerStart) {
+    this.#options = options
+    this.#log = log
+    this.#send = send
+    this.#drained = drained
+    this.#maxRequests = withJitter(options.maxRequests, options.maxRequestsJitter, Math.random())
+    this.#accessLog = createAccessLog({ format: options.accessLog, file: options.accessLogFile })
+    const settings = {
+      environ: environSettings(options),
+      extensions: { 'tsgi.file_wrapper': fileWrapper, ...(state !== undefined && { 'tsgi.state': state }) },
+      maxBodyBytes: options.maxBodyBytes,
+      closeTimeoutMs: options.closeTimeoutMs,
+      requestTimeoutMs: options.requestTimeoutMs,
+      maxConcurrency: options.maxConcurrency,
+    }
+    this.#requests = new Requests(application, settings, log, this.#accessLog, this.#counters)
+    this.#connections = new Connections(
+      this.#requests,
+      {
+        limits: {
+          maxParamsBytes: options.maxParamsBytes,
+          maxParams: options.maxParams,
+          maxRequests: MAX_MULTIPLEXED,
+        },
+        readTimeoutMs: options.readTimeoutMs,
+        lingerTimeoutMs: options.lingerTimeoutMs,
+        halfCloseAborts: options.halfClose === 'abort',
+      },
+      log,
+      this.#counters,
+    )
+    const allowed = allowedPeers(options.allowFrom)
+    this.#listeners = new Listeners(
+      boot.listeners,
+      { backlog: options.backlog, fast, allowed, log },
+      {
+        acceptHandle: (handle, listener, expected) => {
+          this.#connections.acceptHandle(handle, listener, expected)
+          this.#letGoWhenFull()
+        },
+        acceptSocket: (socket, listener, expected) => {
+          this.#connections.acceptSocket(socket, listener, expected)
+          this.#letGoWhenFull()
+        },
+        listenHttp: (handle, backlog) => this.#http.listen(handle, backlog),
+      },
+    )
+    this.#http = new HttpListener(this.#requests, {
+      readTimeoutMs: options.readTimeoutMs,
+      allows: (peer) => this.#listeners.allowsPeer(peer),
+    })
+    if (boot.listeners.some(({ protocol }) => protocol === 'any')) {
+      this.#connections.serveHttp = (socket, head) => this.#http.take(socket, head)
+    }
+    this.#requests.onDone = () => this.#settled()
+    this.#connections.onClosed = () => this.#settled()
+    this.#http.onClosed = () => this.#settled()
+  }
+
+  /** Asks the master for the sockets; resolves when this worker accepts on all of them. */
+  async start(): Promise<void> {
+    setInterval(() => this.#tick(), TICK_MS).unref()
+    const accepting = new Promise<void>((resolve) => {
+      this.#onAccepting = resolve
+    })
+    this.#send({ kind: 'want-sockets' })
+    await accepting
+  }
+
+  /** @param handle the copy of listener `index`; closed again where it comes too late */
+  takeSocket(index: number, handle: unknown): void {
+    this.#listeners.add(index, handle)
+    if (this.#phase === 'draining' || this.#phase === 'left') {
+      this.#listeners.release()
+      return
+    }
+    if (!this.#listeners.complete) return
+    this.#phase = 'accepting'
+    this.#onAccepting()
+    this.#letGoWhenFull()
+  }
+
+  drain(graceMs: number, why: string): void {
+    if (this.#phase === 'draining' || this.#phase === 'left') return
+    this.#phase = 'draining'
+    this.#why = why
+    this.#listeners.release()
+    this.#connections.drain()
+    this.#http.drain()
+    setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
+    this.#settled()
+  }
+
+  /** Aborts what is in flight and leaves. */
+  quit(why: string): void {
+    if (this.#phase === 'left') return
+    this.#phase = 'draining'
+    this.#why = why
+    this.#listeners.release()
+    const reason = new TsgiError('TSGI_SERVER_SHUTDOWN', `the worker leaves: ${why}`)
+    if (this.#requests.inFlight > 0) this.#log.warn({ requests: this.#requests.inFlight }, reason.message)
+    this.#connections.abortAll(reason)
+    this.#http.abortAll(reason)
+    this.#leave()
+  }
+
+  reopenLogs(): void {
+    this.#log.reopen()
+    this.#accessLog?.reopen()
+  }
+
+  get #load(): number {
+    return Math.max(this.#requests.inFlight, this.#connections.busy)
+  }
+
+  #letGoWhenFull(): void {
+    const { maxConcurrency } = this.#options
+    if (this.#phase !== 'accepting' || maxConcurrency === 0 || this.#load < maxConcurrency) return
+    this.#phase = 'full'
+    this.#listeners.release()
+  }
+
+  /** Something ended: there may be room again, or nothing left to wait for. */
+  #settled(): void {
+    if (this.#phase === 'full' && this.#load < this.#options.maxConcurrency) {
+      this.#phase = 'starting'
+      this.#send({ kind: 'want-sockets' })
+    }
+    if (this.#phase !== 'draining') return
+    if (this.#requests.inFlight + this.#connections.size + this.#http.connections === 0) this.#leave()
+  }
+
+  #leave(): void {
+    this.#phase = 'left'
+    this.#accessLog?.close()
+    this.#drained(this.#why)
+  }
+
+  #tick(): void {
+    const nowMs = performance.now()
+    this.#requests.sweep(nowMs)
+    this.#connections.sweep(nowMs)
+    const tick = this.#measure(nowMs)
+    this.#send({ kind: 'tick', tick })
+    if (this.#retiring || this.#phase === 'draining') return
+    const age = { requests: tick.requestsTotal, rssBytes: tick.rssBytes, lifetimeMs: nowMs - this.#startedMs }
+    const { maxMemoryBytes, maxLifetimeMs } = this.#options
+    const why = retireReason(age, { maxRequests: this.#maxRequests, maxMemoryBytes, maxLifetimeMs })
+    if (why === undefined) return
+    this.#retiring = true
+    this.#send({ kind: 'retire', why })
+  }
+
+  #measure(nowMs: number): Tick {
+    const before = this.#utilization
+    this.#utilization = performance.eventLoopUtilization()
+    return {
+      connections: this.#connections.size + this.#http.connections,
+      requestsInFlight: this.#requests.inFlight,
+      requestsTotal: this.#requests.total,
+      oldestRequestMs: this.#requests.oldestMs(nowMs),
+      rssBytes: process.memoryUsage.rss(),
+      eventLoopUtilization: performance.eventLoopUtilization(this.#utilization, before).utilization,
+      counters: this.#counters.snapshot(),
+    }
+  }
+}
+
+function environSettings(options: Options) {
+  return {
+    variables: options.environ.map((pair): [string, string] => {
+      const at = pair.indexOf('=')
+      return [pair.slice(0, at), pair.slice(at + 1)]
+    }),
+    mounts: [...options.mount].sort((one, other) => other.length - one.length),
+    multiprocess: options.workers > 1,
+    concurrent: options.maxConcurrency !== 1,
+  }
+}
