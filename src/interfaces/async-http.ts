@@ -1,0 +1,191 @@
+/** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
+
+import { STATUS_CODES } from 'node:http'
+import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
+import { asError, describe } from '../errors.ts'
+import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
+import { isHopByHop } from './hop-by-hop.ts'
+import { mayHaveBody } from './request-headers.ts'
+
+type Received = Messages['http']['receive']
+type Sent = Messages['http']['send']
+
+const DISCONNECT: Received = { type: 'http.disconnect' }
+const EMPTY = new Uint8Array(0)
+const NOTHING: readonly Uint8Array[] = []
+
+/** Resolves with the response's last part as soon as it is sent, not when the application returns. */
+export function runHttp(
+  app: AsyncApp,
+  scope: HttpScope,
+  environ: Environ,
+  startResponse: StartResponse,
+): Promise<Body> {
+  const response = new AsyncResponse(environ, startResponse)
+  const body = new RequestBody(environ, response.over)
+  const running = app(
+    scope,
+    () => body.receive(),
+    // asyncApp and the caller of an unmarked application see to it that http messages come to an http scope; `send` checks.
+    (message) => response.send(message as Sent),
+  )
+  const returned = running.then(
+    () => response.returned(),
+    (error: unknown) => response.failed(error),
+  )
+  // What the application does after its response is part of the request, and its errors are still errors.
+  environ['tsgi.after'](() => returned)
+  return response.body
+}
+
+/** A promise and its handle. */
+interface Deferred<Value> {
+  readonly promise: Promise<Value>
+  resolve(value: Value): void
+  reject(error: unknown): void
+}
+
+function deferred<Value>(): Deferred<Value> {
+  let settle: Omit<Deferred<Value>, 'promise'> | undefined
+  const promise = new Promise<Value>((resolve, reject) => {
+    settle = { resolve, reject }
+  })
+  if (settle === undefined) throw new Error('a Promise calls its executor at once')
+  return { promise, ...settle }
+}
+
+class RequestBody {
+  readonly #environ: Environ
+  readonly #responseOver: Promise<void>
+  #chunks: AsyncIterator<Uint8Array> | undefined
+  #isRead = false
+  #left: number
+
+  constructor(environ: Environ, responseOver: Promise<void>) {
+    this.#environ = environ
+    this.#responseOver = responseOver
+    this.#left = environ.CONTENT_LENGTH === undefined ? Number.POSITIVE_INFINITY : Number(environ.CONTENT_LENGTH)
+  }
+
+  async receive(): Promise<Received> {
+    if (this.#isRead) return this.#disconnected()
+    if (!mayHaveBody(this.#environ)) {
+      this.#isRead = true
+      return { type: 'http.request', body: EMPTY, moreBody: false }
+    }
+    this.#chunks ??= this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    const result = await this.#chunks.next()
+    const body = result.done === true ? EMPTY : result.value
+    this.#left -= body.length
+    this.#isRead = result.done === true || this.#left <= 0
+    return { type: 'http.request', body, moreBody: !this.#isRead }
+  }
+
+  /** Pending until the client leaves or the response is out: never an end of the body that nobody sent. */
+  #disconnected(): Promise<Received> {
+    const signal = this.#environ['tsgi.signal']
+    return new Promise((resolve) => {
+      const leave = (): void => resolve(DISCONNECT)
+      if (signal.aborted) leave()
+      else signal.addEventListener('abort', leave, { once: true })
+      void this.#responseOver.then(leave)
+    })
+  }
+}
+
+class AsyncResponse {
+  readonly #environ: Environ
+  readonly #startResponse: StartResponse
+  readonly #body: Deferred<Body> = deferred()
+  readonly #over: Deferred<void> = deferred()
+  #write: Write | undefined
+  #isDone = false
+
+  constructor(environ: Environ, startResponse: StartResponse) {
+    this.#environ = environ
+    this.#startResponse = startResponse
+  }
+
+  get body(): Promise<Body> {
+    return this.#body.promise
+  }
+
+  get over(): Promise<void> {
+    return this.#over.promise
+  }
+
+  async send(message: Sent): Promise<void> {
+    if (this.#environ['tsgi.signal'].aborted) throw this.#environ['tsgi.signal'].reason
+    switch (message.type) {
+      case 'http.response.start':
+        if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
+        this.#write = this.#startResponse(statusLine(message.status), allowed(message.headers ?? []))
+        return
+      case 'http.response.body':
+        return this.#sendBody(message.body ?? EMPTY, message.moreBody === true)
+      case 'http.response.file':
+        return this.#sendFile(message)
+      case 'http.response.early_hint':
+        await this.#environ['tsgi.early_hints']?.(
+          this.#startResponse,
+          message.links.map((link) => ['Link', link]),
+        )
+        return
+      default:
+        throw new TypeError(`an http connection cannot send ${describe(Reflect.get(Object(message), 'type'))}`)
+    }
+  }
+
+  /** The application returned. */
+  returned(): void {
+    if (this.#isDone) return
+    const missing = this.#write === undefined ? 'without http.response.start' : 'before the last http.response.body'
+    this.#end()
+    this.#body.reject(new Error(`the application returned ${missing}`))
+  }
+
+  /** @throws the application's error where the response is out already: it is logged and changes nothing */
+  failed(error: unknown): void {
+    const isLeaving = this.#environ['tsgi.signal'].aborted && error === this.#environ['tsgi.signal'].reason
+    if (this.#isDone && !isLeaving) throw asError(error)
+    this.#end()
+    this.#body.reject(error)
+  }
+
+  #sendBody(chunk: Uint8Array, isMore: boolean): Promise<void> | undefined {
+    const write = this.#checkStarted('http.response.body')
+    if (!(chunk instanceof Uint8Array)) throw new TypeError(`body must be a Uint8Array, not ${describe(chunk)}`)
+    if (isMore) return write(chunk)
+    this.#end()
+    this.#body.resolve(chunk.length === 0 ? NOTHING : [chunk])
+    return undefined
+  }
+
+  #sendFile({ path, start, end }: { path: string; start?: number; end?: number }): void {
+    this.#checkStarted('http.response.file')
+    const wrap = this.#environ['tsgi.file_wrapper']
+    if (wrap === undefined) throw new Error('http.response.file: this server does not have the extension')
+    this.#end()
+    this.#body.resolve(wrap({ path, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }))
+  }
+
+  #checkStarted(type: string): Write {
+    if (this.#isDone) throw new Error(`${type} was sent after the response was complete`)
+    if (this.#write === undefined) throw new Error(`${type} was sent before http.response.start`)
+    return this.#write
+  }
+
+  #end(): void {
+    this.#isDone = true
+    this.#over.resolve()
+  }
+}
+
+/** @throws TsgiError from startResponse, later, where the number is no status */
+export function statusLine(code: number): Status {
+  return `${code} ${STATUS_CODES[code] ?? 'Unknown'}`
+}
+
+export function allowed(headers: HeaderList): HeaderList {
+  return headers.some(([name]) => isHopByHop(name)) ? headers.filter(([name]) => !isHopByHop(name)) : headers
+}

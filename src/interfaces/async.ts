@@ -1,0 +1,78 @@
+/** `(scope, receive, send)` as an Application, with the two ends of its life. */
+
+import type { Application, Body, Environ, StartResponse } from '../application.ts'
+import { runHttp } from './async-http.ts'
+import { Lifespan } from './async-lifespan.ts'
+import { connectionScope } from './async-scope.ts'
+import type { AsyncApp, HttpScope, WebSocketScope } from './async-types.ts'
+import { handshakeFault, runWebSocket, WebSockets } from './async-websocket.ts'
+import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
+
+export interface AsyncInterface {
+  readonly application: Application
+  startup(): Promise<void>
+  draining(): void
+  shutdown(): Promise<void>
+}
+
+export function asyncInterface(app: AsyncApp): AsyncInterface {
+  const lifespan = new Lifespan(app)
+  const webSockets = new WebSockets()
+  return {
+    application: (environ, startResponse) => run(app, environ, startResponse, lifespan.state, webSockets),
+    startup: () => lifespan.startup(),
+    draining: () => webSockets.goAway(),
+    shutdown: () => lifespan.shutdown(),
+  }
+}
+
+function run(
+  app: AsyncApp,
+  environ: Environ,
+  startResponse: StartResponse,
+  state: Readonly<Record<string, unknown>>,
+  webSockets: WebSockets,
+): Body | PromiseLike<Body> {
+  const isWebSocket = isUpgrade(environ) && environ['HTTP_UPGRADE']?.toLowerCase() === 'websocket'
+  if (isWebSocket && environ['tsgi.upgrade'] === undefined) return refuseUpgrade(environ, startResponse)
+  const connection = connectionScope(environ, state, extensionsOf(environ, isWebSocket))
+  if (connection === undefined) return refuse(startResponse, 'the path is no UTF-8\n')
+  const scheme = environ['tsgi.url_scheme']
+  if (!isWebSocket) {
+    const scope: HttpScope = Object.assign(connection, {
+      type: 'http',
+      method: environ.REQUEST_METHOD,
+      scheme,
+    } as const)
+    return runHttp(app, scope, environ, startResponse)
+  }
+  const fault = handshakeFault(environ)
+  if (fault !== null) return refuse(startResponse, fault)
+  const scope: WebSocketScope = Object.assign(connection, {
+    type: 'websocket',
+    scheme: scheme === 'https' ? 'wss' : 'ws',
+    subprotocols: subprotocolsOf(environ),
+  } as const)
+  return runWebSocket(app, scope, environ, startResponse, webSockets)
+}
+
+function extensionsOf(environ: Environ, isWebSocket: boolean): Record<string, object> {
+  if (isWebSocket) return { 'websocket.http.response': {} }
+  return {
+    ...(environ['tsgi.file_wrapper'] === undefined ? {} : { 'http.response.file': {} }),
+    ...(environ['tsgi.early_hints'] === undefined ? {} : { 'http.response.early_hint': {} }),
+  }
+}
+
+function subprotocolsOf(environ: Environ): string[] {
+  const offered = environ['HTTP_SEC_WEBSOCKET_PROTOCOL'] ?? ''
+  return offered
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}
+
+function refuse(startResponse: StartResponse, why: string): Body {
+  startResponse('400 Bad Request', [['Content-Type', 'text/plain; charset=utf-8']])
+  return [Buffer.from(why)]
+}

@@ -1,0 +1,110 @@
+/** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
+
+import { STATUS_CODES } from 'node:http'
+import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
+import { describe } from '../errors.ts'
+import { isHopByHop } from './hop-by-hop.ts'
+import { LazyResponse, type PlainResponse } from './lazy-response.ts'
+import { NativeResponse } from './native-fetch.ts'
+
+const NOTHING: readonly Uint8Array[] = []
+
+/** @throws TypeError when the handler gave something else than a Response */
+export function sendResponse(
+  response: unknown,
+  environ: Environ,
+  startResponse: StartResponse,
+): Body | PromiseLike<Body> {
+  if (!(response instanceof NativeResponse)) {
+    throw new TypeError(`the fetch handler must return a Response, not ${describe(response)}`)
+  }
+  const plain: PlainResponse = LazyResponse.plain(response) ?? {
+    status: response.status,
+    statusText: response.statusText,
+    headers: [...response.headers],
+    body: response.body,
+  }
+  const { body } = plain
+  const headers = plain.headers.some(([name]) => isHopByHop(name))
+    ? plain.headers.filter(([name]) => !isHopByHop(name))
+    : plain.headers
+  const status = statusLine(plain.status, plain.statusText)
+  if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
+    startResponse(status, headers)
+    if (body === null) return NOTHING
+    return [typeof body === 'string' ? Buffer.from(body) : body]
+  }
+  return sendStream(body, status, headers, environ, startResponse)
+}
+
+function statusLine(code: number, text: string): Status {
+  return `${code} ${text === '' ? (STATUS_CODES[code] ?? 'Unknown') : text}`
+}
+
+async function sendStream(
+  stream: ReadableStream<Uint8Array>,
+  status: Status,
+  headers: HeaderList,
+  environ: Environ,
+  startResponse: StartResponse,
+): Promise<Body> {
+  const write = startResponse(status, headers)
+  if (environ.REQUEST_METHOD === 'HEAD') {
+    await stream.cancel()
+    return NOTHING
+  }
+  const reader = stream.getReader()
+  const signal = environ['tsgi.signal']
+  const leave = (): void => {
+    // The stream's own failure to stop changes nothing for a client that is gone.
+    reader.cancel(signal.reason).catch(() => undefined)
+  }
+  if (signal.aborted) leave()
+  else signal.addEventListener('abort', leave, { once: true })
+  try {
+    return await pump(reader, write, signal)
+  } catch (error) {
+    reader.cancel(error).catch(() => undefined)
+    throw error
+  } finally {
+    signal.removeEventListener('abort', leave)
+  }
+}
+
+/** A body that ends at once after its first chunk is returned whole, so that it gets a Content-Length. */
+async function pump(reader: ReadableStreamDefaultReader<Uint8Array>, write: Write, signal: AbortSignal): Promise<Body> {
+  const first = await soon(reader.read())
+  if (first.settled === undefined) await write(new Uint8Array(0))
+  let result = first.settled ?? (await first.promise)
+  if (result.done) return NOTHING
+  const second = await soon(reader.read())
+  if (first.settled !== undefined && second.settled?.done === true) return [bytesOf(result.value)]
+  await write(bytesOf(result.value))
+  result = await second.promise
+  while (!result.done && !signal.aborted) {
+    await write(bytesOf(result.value))
+    result = await reader.read()
+  }
+  return NOTHING
+}
+
+interface Soon<Value> {
+  readonly promise: Promise<Value>
+  readonly settled: Value | undefined
+}
+
+/** Whether a promise settles before the event loop turns: what is ready is told from what is being waited for. */
+async function soon<Value>(promise: Promise<Value>): Promise<Soon<Value>> {
+  let handle: NodeJS.Immediate | undefined
+  const turn = new Promise<undefined>((resolve) => {
+    handle = setImmediate(resolve, undefined)
+  })
+  const settled = await Promise.race([promise, turn])
+  clearImmediate(handle)
+  return { promise, settled }
+}
+
+function bytesOf(chunk: unknown): Uint8Array {
+  if (chunk instanceof Uint8Array) return chunk
+  throw new TypeError(`the stream of a Response must give Uint8Array, not ${describe(chunk)}`)
+}

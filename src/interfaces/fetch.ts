@@ -1,0 +1,76 @@
+/** `{ fetch(request, env, ctx) }` as an Application. */
+
+import type { Application, Body, Environ, StartResponse } from '../application.ts'
+import { sendResponse } from './fetch-response.ts'
+import { LazyRequest } from './lazy-request.ts'
+
+/** The second argument: what Hono shows as `c.env`. */
+export interface FetchEnv {
+  /** Everything the front server said about the request. */
+  readonly environ: Environ
+}
+
+/** The third argument. */
+export interface FetchContext {
+  readonly environ: Environ
+  /** The request is over only when `promise` is: it keeps a draining worker alive, and does not delay the client. */
+  waitUntil(promise: PromiseLike<unknown>): void
+  /** There is nothing to pass through to: kept because handlers written for edge platforms call it. */
+  passThroughOnException(): void
+}
+
+export type FetchHandler = (request: Request, env: FetchEnv, context: FetchContext) => Response | PromiseLike<Response>
+
+export interface FetchObject {
+  fetch: FetchHandler
+}
+
+/** The platform's Request cannot be made for these (Fetch standard, "forbidden method"); TRACE is only read. */
+const REFUSED_METHODS = new Set(['CONNECT', 'TRACK'])
+
+export function fetchApplication(exported: FetchHandler | FetchObject): Application {
+  const handle: FetchHandler =
+    typeof exported === 'function' ? exported : (request, env, context) => exported.fetch(request, env, context)
+  return (environ, startResponse) => {
+    if (REFUSED_METHODS.has(environ.REQUEST_METHOD)) return refuseMethod(startResponse)
+    // Its prototype chain is that of Request, and every member of Request is there.
+    const request = new LazyRequest(environ) as unknown as Request
+    const context = new Context(environ)
+    const response: unknown = handle(request, { environ }, context)
+    if (isThenable(response)) return response.then((settled) => sendResponse(settled, environ, startResponse))
+    return sendResponse(response, environ, startResponse)
+  }
+}
+
+function refuseMethod(startResponse: StartResponse): Body {
+  startResponse('405 Method Not Allowed', [['Content-Type', 'text/plain; charset=utf-8']])
+  return [Buffer.from('Method Not Allowed\n')]
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+}
+
+class Context implements FetchContext {
+  readonly environ: Environ
+
+  constructor(environ: Environ) {
+    this.environ = environ
+  }
+
+  waitUntil(promise: PromiseLike<unknown>): void {
+    // Looked at now, so that a rejection before the response is over is not an unhandled one; the gateway logs it then.
+    const settled = Promise.resolve(promise).then(
+      () => ({ error: undefined }),
+      (error: unknown) => ({ error: error ?? new Error('a promise given to waitUntil was rejected with nothing') }),
+    )
+    this.environ['tsgi.after'](async () => {
+      const { error } = await settled
+      if (error !== undefined) throw error
+    })
+  }
+
+  passThroughOnException(): void {
+    // Nothing to do: see the interface.
+  }
+}

@@ -1,0 +1,33 @@
+/** Headers that frameworks set and startResponse refuses: the connection is the front server's (RFC 9110 section 7.6.1). */
+
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'te',
+  'trailer',
+  'trailers',
+  'transfer-encoding',
+  'upgrade',
+  'status',
+])
+
+/** Dropped by the adapters without a word: on a connection of its own node:http would have used them up as well. */
+export function isHopByHop(name: string): boolean {
+  switch (name.length) {
+    case 2:
+    case 6:
+    case 7:
+    case 8:
+    case 10:
+    case 16:
+    case 17:
+    case 18:
+    case 19:
+      return HOP_BY_HOP.has(name.toLowerCase())
+    default:
+      return false
+  }
+}

@@ -1,0 +1,139 @@
+/**
+ * The platform's Request over an environ: an application that reads url and method pays for these. Everything else goes
+ * through a real Request, made once, when it is first asked for.
+ */
+
+import type { Environ } from '../application.ts'
+import { LazyHeaders } from './lazy-headers.ts'
+import { delegate, NativeRequest } from './native-fetch.ts'
+import { mayHaveBody } from './request-headers.ts'
+import { requestUrl } from './request-url.ts'
+
+const decoder = new TextDecoder()
+
+export class LazyRequest {
+  readonly #environ: Environ
+  #url: string | undefined = undefined
+  #headers: LazyHeaders | undefined = undefined
+  #native: Request | undefined = undefined
+  /** The body was read past the native object. */
+  #isRead = false
+
+  constructor(environ: Environ) {
+    this.#environ = environ
+  }
+
+  /** The real Request behind `input` when it is one of ours; `input` itself otherwise. */
+  static unwrap<Input>(input: Input): Input | Request {
+    return typeof input === 'object' && input !== null && #environ in input ? input.native() : input
+  }
+
+  get method(): string {
+    return this.#environ.REQUEST_METHOD
+  }
+
+  get url(): string {
+    this.#url ??= requestUrl(this.#environ)
+    return this.#url
+  }
+
+  get headers(): Headers {
+    this.#headers ??= new LazyHeaders(this.#environ)
+    // Its prototype chain is that of Headers, and every member of Headers is there: see delegate.
+    return this.#headers as unknown as Headers
+  }
+
+  /** Aborts when the client leaves, when the request takes too long, when the worker goes; never after success. */
+  get signal(): AbortSignal {
+    return this.#environ['tsgi.signal']
+  }
+
+  get body(): ReadableStream<Uint8Array> | null {
+    return this.#hasBody ? this.native().body : null
+  }
+
+  get bodyUsed(): boolean {
+    return this.#isRead || this.#native?.bodyUsed === true
+  }
+
+  async text(): Promise<string> {
+    return decoder.decode(await this.#readAll())
+  }
+
+  async json(): Promise<unknown> {
+    return JSON.parse(await this.text())
+  }
+
+  async arrayBuffer(): Promise<ArrayBuffer> {
+    const bytes = await this.#readAll()
+    const { buffer } = bytes
+    const isWhole = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength
+    return isWhole ? buffer : Uint8Array.prototype.slice.call(bytes).buffer
+  }
+
+  async bytes(): Promise<Uint8Array> {
+    return new Uint8Array(await this.arrayBuffer())
+  }
+
+  clone(): Request {
+    if (this.bodyUsed) throw new TypeError('Request.clone: the body has already been read')
+    return this.native().clone()
+  }
+
+  get [Symbol.toStringTag](): string {
+    return 'Request'
+  }
+
+  native(): Request {
+    if (this.#native === undefined) {
+      const { method } = this
+      const body = this.#hasBody ? (this.#isRead ? endedStream() : this.#stream()) : null
+      this.#native = new NativeRequest(this.url, {
+        // The platform forbids it; what asks for the method gets the true one.
+        method: method === 'TRACE' ? 'GET' : method,
+        headers: (this.#headers ?? new LazyHeaders(this.#environ)).native(),
+        signal: this.signal,
+        ...(body === null ? {} : { body, duplex: 'half' as const }),
+      })
+    }
+    return this.#native
+  }
+
+  /** The platform's rule: GET and HEAD have none. */
+  get #hasBody(): boolean {
+    const { method } = this
+    return method !== 'GET' && method !== 'HEAD' && method !== 'TRACE' && mayHaveBody(this.#environ)
+  }
+
+  async #readAll(): Promise<Uint8Array> {
+    if (this.bodyUsed) throw new TypeError('Body is unusable: Body has already been read')
+    if (!this.#hasBody) return new Uint8Array(0)
+    if (this.#native !== undefined) return new Uint8Array(await this.#native.arrayBuffer())
+    this.#isRead = true
+    return this.#environ['tsgi.input'].read()
+  }
+
+  #stream(): ReadableStream<Uint8Array> {
+    const chunks = this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    return new ReadableStream<Uint8Array>(
+      {
+        async pull(controller) {
+          const result = await chunks.next()
+          if (result.done === true) controller.close()
+          else controller.enqueue(result.value)
+        },
+        async cancel() {
+          await chunks.return?.()
+        },
+      },
+      { highWaterMark: 0 },
+    )
+  }
+}
+
+function endedStream(): ReadableStream<Uint8Array> {
+  return new ReadableStream<Uint8Array>({ start: (controller) => controller.close() })
+}
+
+delegate(LazyRequest.prototype, NativeRequest.prototype, (lazy) => lazy.native())
+Object.setPrototypeOf(LazyRequest.prototype, NativeRequest.prototype)

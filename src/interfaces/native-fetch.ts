@@ -1,0 +1,46 @@
+/**
+ * The platform's own Request, Response and fetch, whatever globalThis says by now. Kept under registered symbols: two
+ * copies of tsgi in one process must not take each other's classes for the platform's.
+ */
+
+const NATIVE: unique symbol = Symbol.for('tsgi.native-fetch')
+
+interface NativeFetch {
+  readonly Request: typeof globalThis.Request
+  readonly Response: typeof globalThis.Response
+  readonly fetch: typeof globalThis.fetch
+}
+
+function remembered(): NativeFetch {
+  const found: unknown = Reflect.get(globalThis, NATIVE)
+  // Written by this function, in this copy of tsgi or in another one.
+  if (found !== undefined) return found as NativeFetch
+  const { Request, Response, fetch } = globalThis
+  const native: NativeFetch = { Request, Response, fetch }
+  Object.defineProperty(globalThis, NATIVE, { value: native })
+  return native
+}
+
+export const { Request: NativeRequest, Response: NativeResponse, fetch: nativeFetch } = remembered()
+
+/**
+ * Gives `target` every getter and method of `source` that it lacks, each applied to what `materialise` makes of `this`:
+ * members that later versions of the platform add work without being listed here.
+ */
+export function delegate<Lazy extends object>(target: Lazy, source: object, materialise: (lazy: Lazy) => object): void {
+  for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(source))) {
+    if (Object.hasOwn(target, key)) continue
+    const value: unknown = descriptor.value
+    if (descriptor.get !== undefined) {
+      const get = function (this: Lazy): unknown {
+        return Reflect.get(materialise(this), key)
+      }
+      Object.defineProperty(target, key, { get, enumerable: true, configurable: true })
+    } else if (typeof value === 'function') {
+      const call = function (this: Lazy, ...parameters: unknown[]): unknown {
+        return Reflect.apply(value, materialise(this), parameters)
+      }
+      Object.defineProperty(target, key, { value: call, enumerable: true, configurable: true, writable: true })
+    }
+  }
+}

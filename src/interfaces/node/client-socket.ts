@@ -1,0 +1,234 @@
+/**
+ * What a Node application sees as `req.socket`: the client as the front server described it, without a stream below.
+ * Plain members throughout: applications and tests assign to them (`req.connection.encrypted = true`).
+ */
+
+import { EventEmitter } from 'node:events'
+import type { Environ } from '../../application.ts'
+
+/** What the socket asks of the request it belongs to. */
+export interface SocketOwner {
+  /** The application wants more of the request body. */
+  resume(): void
+  /** Everything written since `cork` may go out. */
+  uncorked(): void
+  /** `end` of the response is about to uncork: what was written is the last. */
+  ending(): void
+  /** The application destroyed the socket. */
+  destroyed(error: Error | undefined): void
+  /** Nothing happened for as long as `setTimeout` said. True when somebody listened. */
+  timedOut(): boolean
+}
+
+export class ClientSocket extends EventEmitter {
+  readonly environ: Environ
+  owner: SocketOwner | undefined = undefined
+  _httpMessage: unknown = null
+  readonly parser = null
+  server: unknown
+  readable = true
+  writable = true
+  destroyed = false
+  connecting = false
+  readonly pending = false
+  readonly readyState = 'open'
+  readonly readableHighWaterMark = 65_536
+  readonly writableHighWaterMark = 65_536
+  writableLength = 0
+  bytesRead = 0
+  bytesWritten = 0
+  timeout = 0
+  _paused = false
+  encrypted: boolean | undefined
+  #corked = 0
+  #timer: NodeJS.Timeout | undefined = undefined
+  #remoteAddress: string | undefined = undefined
+
+  constructor(environ: Environ, server: unknown) {
+    super()
+    this.environ = environ
+    this.server = server
+    this.encrypted = environ['tsgi.url_scheme'] === 'https' ? true : undefined
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remoteAddress ?? this.environ['REMOTE_ADDR']
+  }
+
+  set remoteAddress(address: string | undefined) {
+    this.#remoteAddress = address
+  }
+
+  get remotePort(): number | undefined {
+    return portOf(this.environ['REMOTE_PORT'])
+  }
+
+  get remoteFamily(): string | undefined {
+    return familyOf(this.remoteAddress)
+  }
+
+  get localAddress(): string | undefined {
+    return this.environ['SERVER_ADDR']
+  }
+
+  get localPort(): number | undefined {
+    return portOf(this.environ.SERVER_PORT)
+  }
+
+  get localFamily(): string | undefined {
+    return familyOf(this.localAddress)
+  }
+
+  /** TLS was ended by the front server: what it verified of a client certificate (nginx `$ssl_client_verify`). */
+  get authorized(): boolean {
+    return this.environ['SSL_CLIENT_VERIFY'] === 'SUCCESS'
+  }
+
+  /** One object less per request: of a stream's state only `corked` is ever used. */
+  get _writableState(): this {
+    return this
+  }
+
+  get writableCorked(): number {
+    return this.#corked
+  }
+
+  get corked(): number {
+    return this.#corked
+  }
+
+  /** Node's `end` assigns this right before its last `uncork`: the only sign that no more will be written. */
+  set corked(count: number) {
+    this.#corked = count
+    this.owner?.ending()
+  }
+
+  get writableEnded(): boolean {
+    return this.destroyed
+  }
+
+  get closed(): boolean {
+    return this.destroyed
+  }
+
+  address(): { address?: string; port?: number; family?: string } {
+    const { localAddress, localPort, localFamily } = this
+    return {
+      ...(localAddress === undefined ? {} : { address: localAddress }),
+      ...(localPort === undefined ? {} : { port: localPort }),
+      ...(localFamily === undefined ? {} : { family: localFamily }),
+    }
+  }
+
+  cork(): void {
+    this.#corked++
+  }
+
+  uncork(): void {
+    if (this.#corked === 0) return
+    this.#corked--
+    if (this.#corked === 0) this.owner?.uncorked()
+  }
+
+  /** Raw bytes have no place in a gateway protocol: the response object is the only way out. */
+  write(): boolean {
+    this.destroy(new Error('raw bytes were written to req.socket: a gateway protocol carries responses only'))
+    return false
+  }
+
+  end(): this {
+    return this.destroy()
+  }
+
+  destroySoon(): void {
+    this.destroy()
+  }
+
+  resetAndDestroy(): this {
+    return this.destroy()
+  }
+
+  destroy(error?: Error): this {
+    if (this.destroyed) return this
+    this.close()
+    this.owner?.destroyed(error)
+    return this
+  }
+
+  /** Marks the socket closed without telling the owner, who knows. */
+  close(): void {
+    this.destroyed = true
+    this.readable = false
+    this.writable = false
+    this.stopTimer()
+  }
+
+  /** Called by the request stream when it wants to be fed. */
+  resume(): this {
+    this.owner?.resume()
+    return this
+  }
+
+  pause(): this {
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  setEncoding(): this {
+    return this
+  }
+
+  setTimeout(durationMs: number, callback?: () => void): this {
+    this.stopTimer()
+    this.timeout = durationMs
+    if (callback !== undefined) {
+      if (durationMs === 0) this.removeListener('timeout', callback)
+      else this.once('timeout', callback)
+    }
+    if (durationMs > 0 && !this.destroyed) {
+      this.#timer = setTimeout(() => this.#timedOut(), durationMs)
+      this.#timer.unref()
+    }
+    return this
+  }
+
+  /** Something was sent or received: a timeout counts silence only. */
+  touch(): void {
+    this.#timer?.refresh()
+  }
+
+  stopTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+  }
+
+  #timedOut(): void {
+    this.emit('timeout')
+    if (this.owner?.timedOut() !== true) this.destroy()
+  }
+}
+
+function portOf(value: string | undefined): number | undefined {
+  const port = Number(value)
+  return value !== undefined && value !== '' && Number.isInteger(port) ? port : undefined
+}
+
+function familyOf(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined
+  return address.includes(':') ? 'IPv6' : 'IPv4'
+}

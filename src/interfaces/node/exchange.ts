@@ -1,0 +1,263 @@
+/**
+ * One request and its response between a Node listener and the Application contract: what the response object writes
+ * goes to startResponse and write, or, when it is complete in one piece, back as the returned body.
+ */
+
+import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
+import { asError } from '../../errors.ts'
+import type { ClientSocket, SocketOwner } from './client-socket.ts'
+import type { SendCallback, SendEncoding } from './internals.ts'
+
+/** Above this a complete body is written rather than returned: 'finish' then waits until the transport took it. */
+const MAX_RETURNED_BYTES = 65_536
+const HIGH_WATER_BYTES = 65_536
+const NOTHING: readonly Uint8Array[] = []
+
+/** What the exchange asks of the two message objects; `messages.ts` is the one implementation. */
+export interface Messages {
+  /** The application wants body bytes. */
+  feed(): void
+  /** The client left, or the application destroyed the connection. */
+  abort(error: Error): void
+  /** Everything the response wanted to wait with is out: it may go on. */
+  drain(): void
+  /** The response's 'timeout', the request's, the server's: true when somebody listened. */
+  timedOut(): boolean
+}
+
+type Phase = 'open' | 'streaming' | 'ended' | 'aborted'
+
+export class Exchange implements SocketOwner {
+  readonly environ: Environ
+  readonly socket: ClientSocket
+  messages: Messages | undefined = undefined
+  /** The listener has not returned yet: what is complete by then is returned, not awaited. */
+  inTurn = true
+  #phase: Phase = 'open'
+  readonly #startResponse: StartResponse
+  #status: Status = '200 OK'
+  #headers: HeaderList = []
+  #write: Write | undefined = undefined
+  #first: Uint8Array | undefined = undefined
+  #rest: Uint8Array[] | undefined = undefined
+  #callbacks: SendCallback[] | undefined = undefined
+  #isEnding = false
+  #inFlightBytes = 0
+  #needsDrain = false
+  #result: Body | undefined = undefined
+  #failure: Error | undefined = undefined
+  #settle: { resolve(body: Body): void; reject(error: unknown): void } | undefined = undefined
+  #stopListening: (() => void) | undefined = undefined
+
+  constructor(environ: Environ, startResponse: StartResponse, socket: ClientSocket) {
+    this.environ = environ
+    this.#startResponse = startResponse
+    this.socket = socket
+    socket.owner = this
+  }
+
+  /** What the Application returns once the listener has. */
+  returned(): Body | PromiseLike<Body> {
+    this.inTurn = false
+    if (this.#failure !== undefined) throw this.#failure
+    if (this.#result !== undefined) return this.#result
+    return new Promise<Body>((resolve, reject) => {
+      this.#settle = { resolve, reject }
+      const signal = this.environ['tsgi.signal']
+      const leave = (): void => this.#clientLeft()
+      if (signal.aborted) leave()
+      else {
+        signal.addEventListener('abort', leave, { once: true })
+        this.#stopListening = () => signal.removeEventListener('abort', leave)
+      }
+    })
+  }
+
+  head(status: Status, headers: HeaderList): void {
+    this.#status = status
+    this.#headers = headers
+  }
+
+  /** One `_send` of the response. False: more than the high-water mark waits; `messages.drain` will tell. */
+  push(data: string | Uint8Array, encoding: SendEncoding, callback: SendCallback | null | undefined): boolean {
+    if (this.#phase === 'aborted') return false
+    const done = typeof encoding === 'function' ? encoding : callback
+    if (done) {
+      if (this.#callbacks === undefined) this.#callbacks = [done]
+      else this.#callbacks.push(done)
+    }
+    if (data.length > 0) {
+      const bytes =
+        typeof data === 'string' ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8') : data
+      if (this.#first === undefined) this.#first = bytes
+      else if (this.#rest === undefined) this.#rest = [bytes]
+      else this.#rest.push(bytes)
+      this.#inFlightBytes += bytes.length
+      this.socket.writableLength = this.#inFlightBytes
+      this.socket.touch()
+    }
+    if (this.socket.writableCorked === 0 && !this.#isEnding) this.#flush()
+    if (this.#inFlightBytes < HIGH_WATER_BYTES) return true
+    this.#needsDrain = true
+    return false
+  }
+
+  /** The response is complete (`_finish`). */
+  finish(): void {
+    this.#isEnding = false
+    if (this.#phase !== 'open' && this.#phase !== 'streaming') return
+    const isWhole = this.#phase === 'open' && this.#inFlightBytes <= MAX_RETURNED_BYTES
+    if (!isWhole) {
+      const written = this.#flush()
+      this.#phase = 'ended'
+      if (written === undefined) this.#complete(NOTHING)
+      else written.then(() => this.#complete(NOTHING))
+      return
+    }
+    const body = this.#take()
+    try {
+      this.#startResponse(this.#status, this.#headers)
+    } catch (error) {
+      this.#fail(asError(error))
+      return
+    }
+    this.#phase = 'ended'
+    this.#complete(body === undefined ? NOTHING : [body])
+    const callbacks = this.#callbacks
+    this.#callbacks = undefined
+    this.#inFlightBytes = 0
+    this.socket.writableLength = 0
+    if (callbacks === undefined) return
+    // After the gateway has had the body: at once when the listener returns it, else when our promise was seen.
+    if (this.inTurn) process.nextTick(callAll, callbacks)
+    else queueMicrotask(() => process.nextTick(callAll, callbacks))
+  }
+
+  /** The response cannot be completed: before the head the gateway answers 500, after it the transport is cut. */
+  #fail(error: Error): void {
+    if (this.#phase === 'aborted' || this.#result !== undefined) return
+    this.#phase = 'aborted'
+    this.#failure = error
+    this.#stopListening?.()
+    this.#settle?.reject(error)
+    this.socket.close()
+    process.nextTick(() => this.messages?.abort(error))
+  }
+
+  /** Sends a 103 where the transport can: before the head, on the built-in HTTP listener. */
+  earlyHints(headers: HeaderList): void {
+    const send = this.environ['tsgi.early_hints']
+    if (send === undefined || this.#phase !== 'open') return
+    send(this.#startResponse, headers).catch((error: unknown) => {
+      this.environ['tsgi.errors'].write(`early hints were not sent: ${asError(error).message}\n`)
+    })
+  }
+
+  /** The request body broke off: whoever sends it is gone. */
+  lostClient(): void {
+    this.#clientLeft()
+  }
+
+  /** Gives the request up with an error that the gateway answers or logs (a body over the limit). */
+  fail(error: Error): void {
+    this.#fail(error)
+  }
+
+  #clientLeft(): void {
+    if (this.#result !== undefined || this.#phase === 'aborted') return
+    this.#phase = 'aborted'
+    this.#result = NOTHING
+    this.socket.close()
+    this.messages?.abort(connectionReset())
+    this.#settle?.resolve(NOTHING)
+  }
+
+  resume(): void {
+    this.messages?.feed()
+  }
+
+  ending(): void {
+    this.#isEnding = true
+  }
+
+  uncorked(): void {
+    if (this.#isEnding || this.#phase === 'ended' || this.#phase === 'aborted') return
+    if (this.#first !== undefined || this.#callbacks !== undefined) this.#flush()
+  }
+
+  destroyed(error: Error | undefined): void {
+    if (this.#result !== undefined && this.#phase === 'ended') return
+    this.#fail(error ?? new Error('the application destroyed the connection before the response was complete'))
+  }
+
+  timedOut(): boolean {
+    return this.messages?.timedOut() === true
+  }
+
+  /** Hands over what is held, the head with it if that is still here. An empty chunk sends the head alone. */
+  #flush(): Promise<void> | undefined {
+    const callbacks = this.#callbacks
+    this.#callbacks = undefined
+    const body = this.#take()
+    if (body === undefined && this.#write !== undefined) {
+      if (callbacks !== undefined) process.nextTick(callAll, callbacks)
+      return undefined
+    }
+    const chunk = body ?? new Uint8Array(0)
+    try {
+      if (this.#write === undefined) {
+        this.#write = this.#startResponse(this.#status, this.#headers)
+        this.#phase = 'streaming'
+      }
+      return this.#write(chunk).then(
+        () => this.#delivered(chunk.length, callbacks),
+        (error: unknown) => this.#undelivered(error, callbacks),
+      )
+    } catch (error) {
+      this.#fail(asError(error))
+      return undefined
+    }
+  }
+
+  #delivered(bytes: number, callbacks: readonly SendCallback[] | undefined): void {
+    this.#inFlightBytes -= bytes
+    this.socket.writableLength = this.#inFlightBytes
+    this.socket.bytesWritten += bytes
+    this.socket.touch()
+    if (callbacks !== undefined) callAll(callbacks)
+    if (!this.#needsDrain || this.#inFlightBytes > 0) return
+    this.#needsDrain = false
+    if (this.#phase !== 'aborted') this.messages?.drain()
+  }
+
+  /** The transport is gone; the signal says the rest. */
+  #undelivered(error: unknown, callbacks: readonly SendCallback[] | undefined): void {
+    if (callbacks !== undefined) for (const callback of callbacks) callback(asError(error))
+    this.#clientLeft()
+  }
+
+  #take(): Uint8Array | undefined {
+    const first = this.#first
+    this.#first = undefined
+    if (this.#rest === undefined || first === undefined) return first
+    const all = Buffer.concat([first, ...this.#rest])
+    this.#rest = undefined
+    return all
+  }
+
+  #complete(body: Body): void {
+    if (this.#phase === 'aborted') return
+    this.#result = body
+    this.#stopListening?.()
+    this.#settle?.resolve(body)
+  }
+}
+
+function callAll(callbacks: readonly SendCallback[]): void {
+  for (const callback of callbacks) callback()
+}
+
+/** As node:http reports a client that left: `aborted`, ECONNRESET. */
+function connectionReset(): Error {
+  return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
+}

@@ -1,0 +1,84 @@
+/** A Node request listener, or the http.Server that carries it, as an Application. */
+
+import http from 'node:http'
+import type { Application, Body, Environ, StartResponse } from '../../application.ts'
+import { ClientSocket } from './client-socket.ts'
+import { Exchange } from './exchange.ts'
+import { MessagePair, requestStarted } from './messages.ts'
+import { fillRequest, type RequestConstructor, requestConstructor } from './request.ts'
+import { type ResponseConstructor, responseConstructor } from './response.ts'
+import { isUpgrade, runUpgrade } from './upgrade.ts'
+
+interface Constructors {
+  readonly Request: RequestConstructor
+  readonly Response: ResponseConstructor
+}
+
+/**
+ * Requests are emitted on `server` as node:http emits them, so that whatever hooks a server sees them. The server does not
+ * listen; whether it says so is its own matter.
+ */
+export function serverApplication(server: http.Server): Application {
+  const { Request, Response } = constructorsFor(server)
+  return (environ, startResponse) => {
+    if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
+      return runUpgrade(environ, startResponse, server, Request)
+    }
+    return runRequest(environ, startResponse, server, Request, Response)
+  }
+}
+
+function runRequest(
+  environ: Environ,
+  startResponse: StartResponse,
+  server: http.Server,
+  Request: RequestConstructor,
+  Response: ResponseConstructor,
+): Body | PromiseLike<Body> {
+  const socket = new ClientSocket(environ, server)
+  const exchange = new Exchange(environ, startResponse, socket)
+  const request = new Request(socket)
+  fillRequest(request, environ)
+  const response = new Response(request, exchange)
+  new MessagePair(exchange, request, response, server)
+  if (server.timeout > 0) socket.setTimeout(server.timeout)
+  if (requestStarted.hasSubscribers) requestStarted.publish({ request, response, socket, server })
+  if (environ['HTTP_EXPECT'] === undefined || !expects(environ['HTTP_EXPECT'], server, request, response)) {
+    server.emit('request', request, response)
+  }
+  return exchange.returned()
+}
+
+/** RFC 9110 section 10.1.1. True: another event than 'request' has been emitted. The front server sends the 100 itself. */
+function expects(
+  expectation: string,
+  server: http.Server,
+  request: http.IncomingMessage,
+  response: http.ServerResponse,
+): boolean {
+  const event = /^100-continue$/i.test(expectation) ? 'checkContinue' : 'checkExpectation'
+  return server.emit(event, request, response)
+}
+
+/**
+ * Express gives every request and response its own prototype. Where it is the server's only listener they are born with
+ * it. Not where others listen too: they would see Express's getters on their objects.
+ */
+function constructorsFor(server: http.Server): Constructors {
+  const listeners = server.listeners('request')
+  const [listener] = listeners
+  const prototypes = listeners.length === 1 ? expressPrototypes(listener) : undefined
+  return {
+    Request: requestConstructor(prototypes?.request ?? http.IncomingMessage.prototype),
+    Response: responseConstructor(prototypes?.response ?? http.ServerResponse.prototype),
+  }
+}
+
+export function expressPrototypes(listener: unknown): { request: object; response: object } | undefined {
+  if (typeof listener !== 'function') return undefined
+  const request: unknown = Reflect.get(listener, 'request')
+  const response: unknown = Reflect.get(listener, 'response')
+  const inherits =
+    request instanceof http.IncomingMessage && response instanceof http.ServerResponse && typeof request === 'object'
+  return inherits ? { request, response } : undefined
+}

@@ -1,0 +1,92 @@
+/** http.IncomingMessage filled from an environ. */
+
+import http from 'node:http'
+import type { Environ } from '../../application.ts'
+import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
+import type { ClientSocket } from './client-socket.ts'
+import type { RequestInternals } from './internals.ts'
+
+export type GatewayRequest = http.IncomingMessage & RequestInternals
+
+export type RequestConstructor = new (socket: ClientSocket) => GatewayRequest
+
+/** See `responseConstructor`. */
+export function requestConstructor(prototype: object): RequestConstructor {
+  function Request(this: GatewayRequest, socket: ClientSocket): void {
+    // The constructor of Node asks for a net.Socket and uses what ClientSocket has.
+    http.IncomingMessage.call(this, socket as unknown as ConstructorParameters<typeof http.IncomingMessage>[0])
+  }
+  Request.prototype = prototype
+  // TypeScript has no type for a plain function called with `new`; a class cannot be given another prototype object.
+  return Request as unknown as RequestConstructor
+}
+
+export function fillRequest(request: GatewayRequest, environ: Environ): void {
+  request.method = environ.REQUEST_METHOD
+  request.url = requestTarget(environ)
+  // Above 1.1 the message is still one of HTTP/1.1 to Node: frameworks would look for HTTP/2 streams. The environ tells.
+  const isOld = environ.SERVER_PROTOCOL === 'HTTP/1.0'
+  request.httpVersion = isOld ? '1.0' : '1.1'
+  request.httpVersionMajor = 1
+  request.httpVersionMinor = isOld ? 0 : 1
+  const raw: string[] = []
+  const headers: http.IncomingHttpHeaders = {}
+  eachHeader(environ, (name, value) => {
+    raw.push(name.title, value)
+    if (name.lower === 'set-cookie') headers['set-cookie'] = [value]
+    else headers[name.lower] = value
+  })
+  request._addHeaderLines(raw, raw.length)
+  request.headers = headers
+  // node:http sets it when the last byte is in; without a body that is now.
+  if (!mayHaveBody(environ)) request.complete = true
+}
+
+/** Feeds the request stream from `tsgi.input`, on demand. */
+export class BodyFeed {
+  readonly #request: GatewayRequest
+  readonly #environ: Environ
+  #chunks: AsyncIterator<Uint8Array> | undefined = undefined
+  #isReading = false
+  #isOver = false
+
+  constructor(request: GatewayRequest, environ: Environ) {
+    this.#request = request
+    this.#environ = environ
+  }
+
+  /** @param onError the body cannot be read to its end */
+  pull(onError: (error: unknown) => void): void {
+    if (this.#isReading || this.#isOver) return
+    if (this.#request.complete) {
+      this.end()
+      return
+    }
+    this.#isReading = true
+    this.#chunks ??= this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    this.#chunks.next().then(
+      (result) => {
+        this.#isReading = false
+        if (this.#isOver) return
+        if (result.done === true) {
+          this.#request.complete = true
+          this.end()
+          return
+        }
+        const { value } = result
+        const chunk = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
+        if (this.#request.push(chunk)) this.pull(onError)
+      },
+      (error: unknown) => {
+        this.#isReading = false
+        if (!this.#isOver) onError(error)
+      },
+    )
+  }
+
+  end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#request.push(null)
+  }
+}

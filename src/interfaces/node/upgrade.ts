@@ -1,0 +1,78 @@
+/** 'upgrade' of a Node server: the real connection, after the request head (RFC 9110 section 7.8). */
+
+import type http from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Body, Environ, StartResponse } from '../../application.ts'
+import { ClientSocket } from './client-socket.ts'
+import { fillRequest, type GatewayRequest, type RequestConstructor } from './request.ts'
+
+const EXPLANATION = 'This connection cannot be upgraded: see the error log.\n'
+
+export function isUpgrade(environ: Environ): boolean {
+  const upgrade = environ['HTTP_UPGRADE']
+  if (upgrade === undefined || upgrade === '') return false
+  return /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(environ['HTTP_CONNECTION'] ?? '')
+}
+
+export async function runUpgrade(
+  environ: Environ,
+  startResponse: StartResponse,
+  server: http.Server,
+  Request: RequestConstructor,
+): Promise<Body> {
+  const upgrade = environ['tsgi.upgrade']
+  if (upgrade === undefined) return refuseUpgrade(environ, startResponse)
+  const { socket, head } = await upgrade(startResponse)
+  const request = upgradeRequest(environ, socket, server, Request)
+  server.emit('upgrade', request, socket, Buffer.from(head.buffer, head.byteOffset, head.byteLength))
+  return []
+}
+
+/** FastCGI has no way to hand a connection over: say so where the operator reads. */
+export function refuseUpgrade(environ: Environ, startResponse: StartResponse): Body {
+  environ['tsgi.errors'].write(
+    `the upgrade to ${environ['HTTP_UPGRADE']} was answered 501: this connection cannot be handed over. FastCGI carries no upgrade; ` +
+      'in nginx use uwsgi_pass or scgi_pass for this location, or proxy_pass to --http, with the Upgrade and Connection headers\n',
+  )
+  startResponse('501 Not Implemented', [['Content-Type', 'text/plain; charset=utf-8']])
+  return [Buffer.from(EXPLANATION)]
+}
+
+/** A request whose `socket` is the connection itself, and whose body is empty. */
+export function upgradeRequest(
+  environ: Environ,
+  socket: Duplex,
+  server: http.Server | undefined,
+  Request: RequestConstructor,
+): GatewayRequest {
+  const described = new ClientSocket(environ, server)
+  const request = new Request(described)
+  fillRequest(request, environ)
+  request.complete = true
+  request.push(null)
+  for (const name of [
+    'remoteAddress',
+    'remotePort',
+    'remoteFamily',
+    'localAddress',
+    'localPort',
+    'encrypted',
+  ] as const) {
+    Object.defineProperty(socket, name, {
+      value: described[name],
+      configurable: true,
+      writable: true,
+      enumerable: true,
+    })
+  }
+  Object.defineProperty(request, 'socket', { value: socket, configurable: true, writable: true, enumerable: true })
+  letFlow(socket)
+  return request
+}
+
+/** A stream that was paused on its way here stays paused when somebody listens to 'data', unless it forgets that. */
+function letFlow(socket: Duplex): void {
+  if (socket.readableFlowing !== false) return
+  const state: unknown = Reflect.get(socket, '_readableState')
+  if (typeof state === 'object' && state !== null) Reflect.set(state, 'flowing', null)
+}

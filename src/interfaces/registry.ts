@@ -1,0 +1,246 @@
+/**
+ * What users export -> Application. An interface is a row; a framework that speaks one is a row as well. What was exported
+ * decides, never the number of parameters of a function: bound, wrapped and default ones have any.
+ */
+
+import http from 'node:http'
+import type { Application } from '../application.ts'
+import { describe, TsgiError } from '../errors.ts'
+import { asyncInterface } from './async.ts'
+import type { AsyncApp } from './async-types.ts'
+import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.ts'
+import { prepareFetchGlobals } from './fetch-globals.ts'
+import { markOf, type NodeListener } from './marks.ts'
+import { expressPrototypes, serverApplication } from './node/listener.ts'
+import type { ListenTakeover } from './takeover.ts'
+
+export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
+
+export interface LoadedApplication {
+  readonly application: Application
+  readonly interface: InterfaceName
+  /** What it was taken for, for the log: `an Express application`. */
+  readonly what: string
+  /** Before the worker is ready. A rejection is a failed boot. */
+  startup?(): Promise<void>
+  /** When draining begins: connections that would stay open for ever are told to end (WebSockets: 1001). */
+  draining?(): void
+  /** After draining. */
+  shutdown?(): Promise<void>
+}
+
+export interface ExportContext {
+  /** As in the file: `application`, `default`. */
+  readonly exportName: string
+  /** For messages. */
+  readonly file: string
+  /** Where `listen` is taken over: what the file made listen while it was loaded. */
+  readonly takeover?: ListenTakeover
+}
+
+interface InterfaceRow {
+  readonly name: InterfaceName
+  /** In words, with its article. */
+  readonly what: string
+  /** True for what can be nothing else. */
+  detect(exported: unknown): boolean
+  adapt(exported: unknown): Omit<LoadedApplication, 'interface' | 'what'>
+}
+
+const ROWS: readonly InterfaceRow[] = [
+  {
+    name: 'async',
+    what: 'an asyncApp',
+    detect: (exported) => markOf(exported) === 'async',
+    adapt: (exported) => asyncInterface(callable<AsyncApp>(exported)),
+  },
+  {
+    name: 'fetch',
+    what: 'a fetchHandler',
+    detect: (exported) => markOf(exported) === 'fetch',
+    adapt: (exported) => adaptFetch(callable<FetchHandler>(exported)),
+  },
+  {
+    name: 'node',
+    what: 'a nodeListener',
+    detect: (exported) => markOf(exported) === 'node',
+    adapt: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
+  },
+  {
+    name: 'node',
+    what: 'an http.Server',
+    detect: (exported) => serverOf(exported) !== undefined,
+    adapt: (exported) => adaptServer(serverOf(exported)),
+  },
+  {
+    name: 'node',
+    what: 'an Express application',
+    detect: (exported) => expressPrototypes(exported) !== undefined,
+    adapt: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
+  },
+  {
+    name: 'node',
+    what: 'a Connect application',
+    detect: (exported) => typeof exported === 'function' && hasMethods(exported, 'use', 'handle'),
+    adapt: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
+  },
+  {
+    name: 'node',
+    what: 'a Koa application',
+    detect: (exported) => hasMethods(exported, 'callback', 'use') && Array.isArray(member(exported, 'middleware')),
+    adapt: (exported) => adaptServer(http.createServer(callable<NodeListener>(call(exported, 'callback')))),
+  },
+  {
+    name: 'node',
+    what: 'a Fastify application',
+    detect: (exported) => hasMethods(exported, 'ready', 'routing', 'close'),
+    adapt: (exported) => ({
+      ...adaptServer(serverOf(member(exported, 'server'))),
+      startup: async () => void (await call(exported, 'ready')),
+      shutdown: async () => void (await call(exported, 'close')),
+    }),
+  },
+  {
+    name: 'node',
+    what: 'a NestJS application',
+    detect: (exported) => hasMethods(exported, 'getHttpServer', 'init', 'close'),
+    adapt: (exported) => ({
+      ...adaptServer(serverOf(call(exported, 'getHttpServer'))),
+      startup: async () => void (await call(exported, 'init')),
+      shutdown: async () => void (await call(exported, 'close')),
+    }),
+  },
+  {
+    name: 'node',
+    what: 'a hapi server',
+    detect: (exported) =>
+      hasMethods(exported, 'initialize', 'stop') && serverOf(member(exported, 'listener')) !== undefined,
+    adapt: (exported) => ({
+      ...adaptServer(serverOf(member(exported, 'listener'))),
+      startup: async () => void (await call(exported, 'initialize')),
+      shutdown: async () => void (await call(exported, 'stop')),
+    }),
+  },
+  {
+    name: 'fetch',
+    what: 'an object with fetch()',
+    detect: (exported) => hasMethods(exported, 'fetch'),
+    // Looked at right above, by `detect`.
+    adapt: (exported) => adaptFetch(exported as FetchObject),
+  },
+  {
+    name: 'node',
+    what: 'an object with an http.Server',
+    detect: (exported) =>
+      (serverOf(member(exported, 'httpServer')) ?? serverOf(member(exported, 'server'))) !== undefined,
+    adapt: (exported) => adaptServer(serverOf(member(exported, 'httpServer')) ?? serverOf(member(exported, 'server'))),
+  },
+]
+
+/** What a plain function is when somebody says so. */
+const FUNCTIONS: Readonly<Record<InterfaceName, InterfaceRow['adapt']>> = {
+  tsgi: (exported) => ({ application: callable<Application>(exported) }),
+  fetch: (exported) => adaptFetch(callable<FetchHandler>(exported)),
+  node: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
+  async: (exported) => asyncInterface(callable<AsyncApp>(exported)),
+}
+
+/**
+ * @param exported undefined: the file exports nothing that could be meant
+ * @throws TsgiError TSGI_LOAD that says what was seen and what was wanted
+ */
+export function detectInterface(
+  exported: unknown,
+  wanted: InterfaceName | 'auto',
+  context: ExportContext,
+): LoadedApplication {
+  const row = ROWS.find((candidate) => candidate.detect(exported))
+  const server = context.takeover?.servers()[0]?.server
+  // A file that makes its server listen runs through that server, which may have 'upgrade' listeners besides the application.
+  const listens = server !== undefined && (row === undefined || row.name === 'node')
+  if (listens && (wanted === 'auto' || wanted === 'node')) {
+    return { ...adaptServer(server), interface: 'node', what: 'the server that the file made listen' }
+  }
+  if (row !== undefined && (wanted === 'auto' || wanted === row.name)) {
+    return { ...row.adapt(exported), interface: row.name, what: row.what }
+  }
+  if (row === undefined && typeof exported === 'function') {
+    const name = wanted === 'auto' && context.exportName === 'application' ? 'tsgi' : wanted
+    if (name !== 'auto') return { ...FUNCTIONS[name](exported), interface: name, what: `a function (${name})` }
+    throw new TsgiError('TSGI_LOAD', ambiguous(exported, context))
+  }
+  throw new TsgiError('TSGI_LOAD', unusable(exported, wanted, row, context))
+}
+
+/** As `detectInterface`; where nothing usable is exported it waits for the file to make a server listen. */
+export async function loadInterface(
+  exported: unknown,
+  wanted: InterfaceName | 'auto',
+  context: ExportContext,
+  timeoutMs: number,
+): Promise<LoadedApplication> {
+  const isUsable = typeof exported === 'function' || ROWS.some((row) => row.detect(exported))
+  if (!isUsable && (wanted === 'auto' || wanted === 'node')) await context.takeover?.firstServer(timeoutMs)
+  return detectInterface(exported, wanted, context)
+}
+
+function ambiguous(exported: object, context: ExportContext): string {
+  return (
+    `${context.file}: the export ${describe(context.exportName)} is ${describe(exported)}, which could be any of several ` +
+    'things. Say which: --interface tsgi for (environ, startResponse), fetch for (request) => Response, ' +
+    'node for (req, res), async for (scope, receive, send); or export it as `application` for tsgi; ' +
+    'or wrap it in fetchHandler, nodeListener or asyncApp'
+  )
+}
+
+function unusable(
+  exported: unknown,
+  wanted: InterfaceName | 'auto',
+  row: InterfaceRow | undefined,
+  context: ExportContext,
+): string {
+  if (exported === undefined) {
+    return `${context.file} exports no ${context.exportName} and made no http server listen: there is nothing to serve`
+  }
+  const seen = `${context.file}: the export ${describe(context.exportName)} is ${row?.what ?? describe(exported)}`
+  if (row !== undefined) return `${seen}, which speaks the ${row.name} interface, not ${wanted} (--interface)`
+  return `${seen}: wanted is a function, an object with fetch(), an http.Server, or an application of a framework`
+}
+
+function adaptFetch(exported: FetchHandler | FetchObject): { application: Application } {
+  // Late for classes that the file kept when it was loaded, in time for what it names when it answers.
+  prepareFetchGlobals()
+  return { application: fetchApplication(exported) }
+}
+
+function adaptServer(server: http.Server | undefined): { application: Application } {
+  if (server === undefined) throw new TsgiError('TSGI_LOAD', 'the application has no http.Server to serve it with')
+  return { application: serverApplication(server) }
+}
+
+function serverOf(value: unknown): http.Server | undefined {
+  if (value instanceof http.Server) return value
+  // https.Server inherits tls.Server and emits the same events.
+  return hasMethods(value, 'setTimeout', 'closeAllConnections', 'emit') ? (value as http.Server) : undefined
+}
+
+function member(value: unknown, name: string): unknown {
+  if (typeof value !== 'function' && (typeof value !== 'object' || value === null)) return undefined
+  return Reflect.get(value, name)
+}
+
+function hasMethods(value: unknown, ...names: readonly string[]): boolean {
+  return names.every((name) => typeof member(value, name) === 'function')
+}
+
+function call(value: unknown, name: string): unknown {
+  const method = member(value, name)
+  if (typeof method !== 'function') throw new TsgiError('TSGI_LOAD', `${describe(value)} has no method ${name}`)
+  return Reflect.apply(method, value, [])
+}
+
+/** What a function takes and gives cannot be seen from outside: the interface that was named or detected says so. */
+function callable<Callable extends (...parameters: never[]) => unknown>(exported: unknown): Callable {
+  if (typeof exported !== 'function') throw new TsgiError('TSGI_LOAD', `${describe(exported)} is no function`)
+  return exported as Callable
+}

@@ -1,0 +1,184 @@
+/**
+ * Applications that listen by themselves: `listen` of http and https servers gives the server to tsgi instead of opening a
+ * port. Only a prototype changes, so named ESM imports, CommonJS and subclasses are all met. Everything around it (events,
+ * `listening`, `close`, a second `listen`) stays Node's own code, which works on the handle that it finds.
+ */
+
+import http from 'node:http'
+import https from 'node:https'
+import net from 'node:net'
+
+export interface TakenServer {
+  readonly server: http.Server
+  /** As the application asked for it: `port 3000`, `/run/app.sock`. For the log. */
+  readonly asked: string
+  readonly port: number | undefined
+}
+
+export interface ListenTakeover {
+  /** In the order in which they listened; a second address of the same port is the same server and not listed. */
+  servers(): readonly TakenServer[]
+  /**
+   * The first server that listened, as soon as one has. Undefined after `timeoutMs`: the application does not listen.
+   * @param port with several servers, the one that asked for this port
+   */
+  firstServer(timeoutMs: number, port?: number): Promise<http.Server | undefined>
+  /** Gives `listen` back to Node: for tests. */
+  uninstall(): void
+}
+
+type Listen = typeof net.Server.prototype.listen
+
+/** What Node reads of a listening handle. */
+class TakenHandle {
+  readonly #address: net.AddressInfo
+  #onClose: (() => void) | undefined
+
+  constructor(address: net.AddressInfo, onClose: () => void) {
+    this.#address = address
+    this.#onClose = onClose
+  }
+
+  getsockname(out: Partial<net.AddressInfo>): number {
+    Object.assign(out, this.#address)
+    return 0
+  }
+
+  close(callback?: () => void): void {
+    this.#onClose?.()
+    this.#onClose = undefined
+    if (callback !== undefined) process.nextTick(callback)
+  }
+
+  ref(): void {
+    // There is no descriptor that could keep the process alive; the worker's own does.
+  }
+
+  unref(): void {
+    // As above.
+  }
+
+  hasRef(): boolean {
+    return true
+  }
+}
+
+interface Asked {
+  readonly port: number | undefined
+  readonly host: string | undefined
+  readonly path: string | undefined
+  readonly signal: AbortSignal | undefined
+  readonly callback: (() => void) | undefined
+}
+
+export function installListenTakeover(): ListenTakeover {
+  const taken: TakenServer[] = []
+  const waiting = new Set<() => void>()
+  const listen: Listen = net.Server.prototype.listen
+  net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
+    // A server that listens already gets the error that Node throws then.
+    if (!isHttpServer(this) || this.listening) return Reflect.apply(listen, this, parameters)
+    take(this, parseListen(parameters), taken)
+    for (const wake of waiting) wake()
+    return this
+  }
+  const find = (port: number | undefined): http.Server | undefined =>
+    taken.find((entry) => port === undefined || entry.port === port)?.server
+  return {
+    servers: () => taken,
+    uninstall: () => {
+      net.Server.prototype.listen = listen
+    },
+    firstServer: (timeoutMs, port) =>
+      new Promise((resolve) => {
+        const settle = (): void => {
+          clearTimeout(timer)
+          waiting.delete(look)
+          resolve(find(port))
+        }
+        const look = (): void => {
+          if (find(port) !== undefined) settle()
+        }
+        const timer = setTimeout(settle, timeoutMs)
+        waiting.add(look)
+        look()
+      }),
+  }
+}
+
+function isHttpServer(server: net.Server): server is http.Server {
+  return server instanceof http.Server || server instanceof https.Server
+}
+
+function take(server: http.Server, asked: Asked, taken: TakenServer[]): void {
+  const address = addressOf(asked, taken.length)
+  const entry: TakenServer = {
+    server,
+    asked: asked.path ?? `port ${address.port}`,
+    port: asked.path === undefined ? address.port : undefined,
+  }
+  // Fastify listens on every address of 'localhost', each with a server of its own: one application.
+  const isSecondAddress = entry.port !== undefined && taken.some(({ port }) => port === entry.port)
+  if (!isSecondAddress) taken.push(entry)
+  const handle = new TakenHandle(address, () => {
+    const at = taken.indexOf(entry)
+    if (at >= 0) taken.splice(at, 1)
+  })
+  Reflect.set(server, '_handle', handle)
+  // net.Server.address() gives the path itself for a Unix socket.
+  if (asked.path !== undefined)
+    Object.defineProperty(server, 'address', { value: () => asked.path, configurable: true })
+  const { signal } = asked
+  if (signal !== undefined) {
+    const close = (): void => void server.close()
+    if (signal.aborted) process.nextTick(close)
+    else signal.addEventListener('abort', close, { once: true })
+  }
+  if (asked.callback !== undefined) server.once('listening', asked.callback)
+  process.nextTick(() => {
+    if (server.listening) server.emit('listening')
+  })
+}
+
+/** listen(port, host, backlog, callback), listen(path, ...), listen({ port, host, path, signal }, callback). */
+function parseListen(parameters: readonly unknown[]): Asked {
+  const last = parameters.at(-1)
+  const callback = typeof last === 'function' ? () => void Reflect.apply(last, undefined, []) : undefined
+  const [first, second] = parameters
+  if (typeof first === 'object' && first !== null) {
+    const { port, host, path, signal }: { port?: unknown; host?: unknown; path?: unknown; signal?: unknown } = first
+    return {
+      port: portOf(port),
+      host: typeof host === 'string' ? host : undefined,
+      path: typeof path === 'string' ? path : undefined,
+      signal: signal instanceof AbortSignal ? signal : undefined,
+      callback,
+    }
+  }
+  const port = portOf(first)
+  return {
+    port,
+    host: typeof second === 'string' && port !== undefined ? second : undefined,
+    path: typeof first === 'string' && port === undefined ? first : undefined,
+    signal: undefined,
+    callback,
+  }
+}
+
+function portOf(value: unknown): number | undefined {
+  if (typeof value !== 'number' && (typeof value !== 'string' || !/^[0-9]+$/.test(value))) return undefined
+  const port = Number(value)
+  if (Number.isInteger(port) && port >= 0 && port < 65_536) return port
+  throw Object.assign(new RangeError(`options.port should be >= 0 and < 65536. Received ${port}.`), {
+    code: 'ERR_SOCKET_BAD_PORT',
+  })
+}
+
+const FIRST_EPHEMERAL_PORT = 49_152
+
+/** What the application would have got; where it left the port open, one that an operating system could have chosen. */
+function addressOf(asked: Asked, index: number): net.AddressInfo {
+  const port = asked.port === undefined || asked.port === 0 ? FIRST_EPHEMERAL_PORT + index : asked.port
+  const host = asked.host === 'localhost' ? '127.0.0.1' : (asked.host ?? '::')
+  return { address: host, port, family: host.includes(':') ? 'IPv6' : 'IPv4' }
+}
