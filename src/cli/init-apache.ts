@@ -31,7 +31,8 @@ export function apacheSite({ name, folder, listener, options, command }: InitTar
     sampleFile(path),
     [
       { pattern: /(?<=ProxyPass "\/" )"[^"]*"/, by: `"${backend(address, scheme, name)}"` },
-      { pattern: /\/srv\/app\/public/g, by: join(folder, 'public') },
+      { pattern: /(?<=DocumentRoot )\/srv\/app\/public/, by: quoteApache(join(folder, 'public')) },
+      { pattern: /(?<=<Directory )\/srv\/app\/public/, by: quoteApache(join(folder, 'public')) },
       { pattern: /(?<=ProxyTimeout )\d+/, by: String(patientSeconds(options.requestTimeoutMs)) },
       { pattern: /(?<=LimitRequestBody )\d+/, by: String(options.maxBodyBytes) },
     ],
@@ -56,4 +57,8 @@ export function apacheSite({ name, folder, listener, options, command }: InitTar
 function backend(address: BoundAddress | undefined, scheme: string, name: string): string {
   if (address?.kind === 'tcp') return `${scheme}://${connectHost(address.host)}:${address.port}/`
   return `unix:${address?.path ?? ''}|${scheme}://${name.replaceAll('_', '-')}/`
+}
+
+function quoteApache(text: string): string {
+  return /^[\w./-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
 }

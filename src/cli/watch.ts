@@ -3,8 +3,8 @@
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
 import { join, relative } from 'node:path'
 
-/** An editor writes a file in several steps, and "save all" writes many. */
-const DEBOUNCE_MS = 100
+/** An editor writes a file in several steps, and "save all" writes many: what comes within this time is one change. */
+const GATHER_MS = 100
 
 const SOURCE_FILE = /\.(?:[cm]?[jt]sx?|json)$/
 
@@ -14,15 +14,17 @@ export interface Watch extends Disposable {
 
 /**
  * One watcher for each folder: `recursive` on Linux walks node_modules too, with a watcher for every file in it.
- * @param changed gets the path, relative to `root`, of one file that changed; at most once in DEBOUNCE_MS
+ * @param changed gets the path, relative to `root`, of one file that changed; at most once in GATHER_MS
  */
 export function watchSources(root: string, changed: (path: string) => void): Watch {
   const watchers = new Map<string, FSWatcher>()
   let timer: NodeJS.Timeout | undefined
 
   const notice = (path: string) => {
-    clearTimeout(timer)
-    timer = setTimeout(() => changed(relative(root, path)), DEBOUNCE_MS)
+    timer ??= setTimeout(() => {
+      timer = undefined
+      changed(relative(root, path))
+    }, GATHER_MS)
   }
 
   const forget = (folder: string) => {
@@ -30,12 +32,13 @@ export function watchSources(root: string, changed: (path: string) => void): Wat
     watchers.delete(folder)
   }
 
-  const addFolder = (folder: string) => {
+  const addFolder = (folder: string, found: (path: string) => void) => {
     if (watchers.has(folder)) return
     const watcher = watch(folder, (_event, name) => {
       if (name === null || isIgnored(name)) return
       const path = join(folder, name)
-      if (isFolder(path)) addFolder(path)
+      // What was in a new folder before it was watched has changed as well.
+      if (isFolder(path)) addFolder(path, notice)
       else if (SOURCE_FILE.test(name)) notice(path)
       else forget(path)
     })
@@ -43,7 +46,9 @@ export function watchSources(root: string, changed: (path: string) => void): Wat
     watcher.on('error', () => forget(folder))
     watchers.set(folder, watcher)
     for (const entry of readdirSync(folder, { withFileTypes: true })) {
-      if (entry.isDirectory() && !isIgnored(entry.name)) addFolder(join(folder, entry.name))
+      if (isIgnored(entry.name)) continue
+      if (entry.isDirectory()) addFolder(join(folder, entry.name), found)
+      else if (SOURCE_FILE.test(entry.name)) found(join(folder, entry.name))
     }
   }
 
@@ -52,7 +57,7 @@ export function watchSources(root: string, changed: (path: string) => void): Wat
     for (const folder of [...watchers.keys()]) forget(folder)
   }
 
-  addFolder(root)
+  addFolder(root, () => undefined)
   return { close, [Symbol.dispose]: close }
 }
 

@@ -32,8 +32,10 @@ async function importFile(path: string): Promise<unknown> {
       if (typeof code !== 'string' || !BEYOND_STRIPPING.includes(code)) throw error
     }
   }
-  // Hooks for the whole process, source maps included: it has nothing else to do.
-  await import('tsx')
+  const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
+  esm.register()
+  cjs.register()
+  process.setSourceMapsEnabled(true)
   // Another URL than the one that failed above, which Node remembers as failed.
   return import(`${url}?tsx`)
 }

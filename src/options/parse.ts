@@ -110,7 +110,8 @@ function unknownFlags({ unknownFlags = [] }: RawSources): string[] {
 
 function unknownVariables(environment: RawSources['environment']): string[] {
   const known = [...OPTION_LIST.map((option) => option.variable), ...Object.keys(OTHER_VARIABLES)]
-  const names = Object.keys(environment).filter((name) => name.startsWith('TSGI_') && !known.includes(name))
+  const ours = Object.keys(environment).filter((name) => /^TSGI_(?!TEST_)/.test(name))
+  const names = ours.filter((name) => !known.includes(name))
   return names.map((name) => `${name}: there is no such variable of tsgi${didYouMean(name, known)}`)
 }
 

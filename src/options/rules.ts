@@ -51,12 +51,19 @@ const heartbeatAboveTick: Rule = ({ options, sources }) => {
   return [`${sources.heartbeatTimeoutMs.name}: at least 2 seconds, as workers report once a second; 0 means never`]
 }
 
+const controlIsUnixSocket: Rule = ({ options, sources }) => {
+  // Whoever reaches it can stop the server; the mode of a file says who may.
+  if (options.control === undefined || options.control.startsWith('unix:')) return []
+  return [`${sources.control.name}: a control socket is a Unix socket, as in /run/app/ctl.sock`]
+}
+
 const RULES: readonly Rule[] = [
   eachAddressOnce,
   jitterNeedsMaxRequests,
   socketOwnershipNeedsUnixSocket,
   accessLogFileNeedsFormat,
   heartbeatAboveTick,
+  controlIsUnixSocket,
 ]
 
 function isGivenHere(kind: string): boolean {

@@ -377,7 +377,7 @@ export const OPTION_LIST: readonly AnyOption[] = Object.entries(OPTIONS).map(([k
   }
 })
 
-/** Variables of ours that are no options. */
+/** Variables of ours that are no options. Those that begin with TSGI_TEST_ are for tsgi's own tests, and not looked at. */
 export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
   TSGI_ACCEPT: 'auto, fast or documented: forces one way of accepting connections, for tests.',
 }
