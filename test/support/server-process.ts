@@ -85,6 +85,13 @@ export function startServer(options: ServerOptions): ServerProcess {
     child.once('close', (code, signal) => settle({ code, signal }))
   })
   const ended = once(child, 'exit').catch(() => undefined)
+  // A grandchild that still holds our pipes must not keep the test waiting for their end.
+  child.once('exit', () => {
+    setTimeout(() => {
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }, 500).unref()
+  })
   const isRunning = (): boolean => child.pid !== undefined && child.exitCode === null && child.signalCode === null
 
   const describeOutput = (): string =>
@@ -125,9 +132,6 @@ export function startServer(options: ServerOptions): ServerProcess {
       const late = setTimeout(() => child.kill('SIGKILL'), options.stopDeadlineMs ?? 10_000)
       await ended
       clearTimeout(late)
-      // A grandchild that still holds our pipes must not keep the test waiting.
-      child.stdout.destroy()
-      child.stderr.destroy()
     }
     return exited
   }
