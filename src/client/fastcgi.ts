@@ -1,7 +1,8 @@
 /** The front server's side of FastCGI 1.0, responder role. */
 
+import { ByteQueue } from '../protocol/byte-queue.ts'
 import type { Params } from '../protocol/codec.ts'
-import { TYPE } from '../protocol/fastcgi-records.ts'
+import { HEADER_BYTES, TYPE } from '../protocol/fastcgi-records.ts'
 import { type GatewayRequest, type ResponseEvent, type ResponseParser, withContentLength } from './request.ts'
 import { ResponseText } from './response-text.ts'
 
@@ -85,29 +86,28 @@ export interface FastcgiRecord {
 
 /** Records out of bytes, however they are cut. */
 export class FastcgiRecordReader {
-  #rest: Buffer = Buffer.alloc(0)
+  readonly #queue = new ByteQueue()
 
   /** Bytes that make no whole record yet. */
   get pendingBytes(): number {
-    return this.#rest.length
+    return this.#queue.length
   }
 
   feed(bytes: Uint8Array): FastcgiRecord[] {
-    let rest = this.#rest.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#rest, bytes])
+    const queue = this.#queue
+    queue.push(bytes)
     const records: FastcgiRecord[] = []
-    while (rest.length >= 8) {
-      const contentEnd = 8 + rest.readUInt16BE(4)
-      const end = contentEnd + rest.readUInt8(6)
-      if (rest.length < end) break
-      records.push({
-        version: rest.readUInt8(0),
-        type: rest.readUInt8(1),
-        requestId: rest.readUInt16BE(2),
-        content: rest.subarray(8, contentEnd),
-      })
-      rest = rest.subarray(end)
+    while (queue.length >= HEADER_BYTES) {
+      const contentLength = (queue.at(4) << 8) | queue.at(5)
+      const padding = queue.at(6)
+      if (queue.length < HEADER_BYTES + contentLength + padding) break
+      const header = queue.take(HEADER_BYTES)
+      const content = queue.take(contentLength)
+      queue.skip(padding)
+      const [version = 0, type = 0] = header
+      records.push({ version, type, requestId: header.readUInt16BE(2), content })
     }
-    this.#rest = rest
+    queue.detach()
     return records
   }
 }

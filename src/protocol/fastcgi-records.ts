@@ -159,8 +159,6 @@ function longLengthAt(block: Buffer, at: number): number {
 
 function pairBeyondEnd(at: number, nameLength: number, valueLength: number, left: number): TsgiError {
   const lacking = nameLength >= LACKING || valueLength >= LACKING
-  const what = lacking
-    ? 'is cut off inside its lengths'
-    : `says ${nameLength} + ${valueLength} bytes, ${left} are left`
+  const what = lacking ? 'is cut off inside its lengths' : `says ${nameLength} + ${valueLength} bytes, ${left} are left`
   return new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', `FastCGI: the variable at byte ${at} of PARAMS ${what}`)
 }

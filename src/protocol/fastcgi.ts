@@ -345,11 +345,8 @@ class FastcgiDecoder implements Decoder {
 
   /** The request of this record; undefined for one that is over, which section 3.3 says to ignore. */
   #activeRequest(): ActiveRequest | undefined {
-    const request = this.#requests.get(this.#id)
-    if (request === undefined && this.#id > this.#highestId) {
-      throw this.#malformed(`belongs to request ${this.#id}, which was never begun`)
-    }
-    return request
+    if (this.#id > this.#highestId) throw this.#malformed(`belongs to request ${this.#id}, which was never begun`)
+    return this.#requests.get(this.#id)
   }
 
   /** What has arrived of the content of this record. */
