@@ -69,6 +69,10 @@ class UwsgiDecoder implements Decoder {
       this.#at += length
       return fed.subarray(this.#at - length, this.#at)
     }
+    if (available === 0) {
+      this.#fed = undefined
+      return undefined
+    }
     this.#held ??= Buffer.allocUnsafe(capacity)
     const wanted = Math.min(length - this.#heldLength, available)
     if (fed !== undefined && wanted > 0) {
