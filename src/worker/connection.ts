@@ -250,7 +250,7 @@ export class Connection implements TransportEvents {
         this.#open.get(event.requestId)?.exchange.abort(clientLeft())
         return
       case 'refuse':
-        this.#begin(event.requestId, [], false).exchange.refuse(event.error)
+        this.#begin(event.requestId, [], false).exchange.refuse(event.error, '')
         return
       case 'reply':
         this.write(event.bytes)

@@ -27,6 +27,7 @@ class PathBody implements FileBody {
   readonly #file: FileRef
   readonly #blockSize: number
   #handle: FileHandle | undefined
+  #closed = false
 
   constructor(file: FileRef, blockSize: number) {
     this.#file = file
@@ -35,16 +36,15 @@ class PathBody implements FileBody {
 
   /** Opens the file: the size must be that of the very file which is then read. */
   async size(): Promise<number | undefined> {
-    this.#handle ??= await open(this.#file.path)
-    const stats = await this.#handle.stat()
+    const handle = await this.#open()
+    const stats = await handle.stat()
     if (!stats.isFile()) return undefined
     const { start = 0, end = stats.size } = this.#file
     return Math.max(0, Math.min(end, stats.size) - start)
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
-    this.#handle ??= await open(this.#file.path)
-    const handle = this.#handle
+    const handle = await this.#open()
     const { start = 0, end = Number.POSITIVE_INFINITY } = this.#file
     for (let at = start; at < end; ) {
       const length = Math.min(this.#blockSize, end - at)
@@ -57,9 +57,21 @@ class PathBody implements FileBody {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     const handle = this.#handle
     this.#handle = undefined
     await handle?.close()
+  }
+
+  async #open(): Promise<FileHandle> {
+    if (this.#handle !== undefined) return this.#handle
+    const handle = await open(this.#file.path)
+    if (this.#closed) {
+      await handle.close()
+      throw new Error(`${this.#file.path} was closed before it was read`)
+    }
+    this.#handle = handle
+    return handle
   }
 }
 

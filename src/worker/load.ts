@@ -1,0 +1,135 @@
+/** From `path/to/app.ts:name` to what that file exports there. What to make of it is up to src/interfaces. */
+
+import { existsSync, statSync } from 'node:fs'
+import { basename, extname, resolve } from 'node:path'
+import { asError, describe, TsgiError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
+import { importFile, type TsLoader } from './typescript.ts'
+
+export interface LoadSettings {
+  readonly interface: 'auto' | 'tsgi' | 'fetch' | 'node' | 'async'
+  readonly tsLoader: TsLoader
+  /** Told what an operator may want to know: a file that needed another loader than expected. */
+  readonly say?: (message: string) => void
+  /** Asked when a file exports no application: true where it started a server of its own instead (`listen`). */
+  readonly listened?: () => boolean
+}
+
+export interface LoadedExport {
+  /** Undefined where the file exports nothing and `listened` said that this is fine. */
+  readonly exported: unknown
+  /** `application`, `default`, `api.handler`, `makeApp()`; `` where nothing was exported. */
+  readonly exportName: string
+  /** For messages: what the export is. */
+  readonly found: string
+  readonly loader: 'node' | 'native' | 'tsx'
+}
+
+interface Spec {
+  /** Absolute. */
+  readonly path: string
+  readonly name: string | undefined
+  /** `name()`: what it returns is the application. */
+  readonly call: boolean
+}
+
+const EXTENSIONS = ['.ts', '.mts', '.cts', '.tsx', '.js', '.mjs', '.cjs', '.jsx']
+
+/**
+ * @param spec `app.ts`, `app.ts:name`, `app.ts:api.handler`, `app.ts:makeApp()`
+ * @throws TsgiError TSGI_LOAD: what was found and what was wanted, the original error as its cause
+ */
+export async function loadApplication(spec: string, settings: LoadSettings): Promise<LoadedExport> {
+  const wanted = parseSpec(spec)
+  const { path } = wanted
+  const file = basename(path)
+  const { module, loader } = await importFile(path, settings.tsLoader, settings.say ?? (() => undefined)).catch(
+    (error: unknown) => {
+      throw loadError(`${file} could not be loaded: ${firstLine(error)}`, error)
+    },
+  )
+  const picked = pickExport(module, wanted.name)
+  if (picked === undefined) {
+    if (wanted.name === undefined && settings.listened?.() === true) {
+      return { exported: undefined, exportName: '', found: 'a server that listens', loader }
+    }
+    throw new TsgiError('TSGI_LOAD', missingExport(file, module, wanted.name))
+  }
+  const { exported, exportName } = await settle(picked, wanted, file)
+  return { exported, exportName, found: describe(exported), loader }
+}
+
+function parseSpec(spec: string): Spec {
+  const whole = resolve(spec)
+  // A file whose own name has a colon in it.
+  const colon = existsSync(whole) ? -1 : spec.lastIndexOf(':')
+  const path = colon === -1 ? whole : resolve(spec.slice(0, colon))
+  checkFile(path)
+  if (colon === -1) return { path, name: undefined, call: false }
+  const suffix = spec.slice(colon + 1)
+  const match = /^([\p{ID_Start}$_][\p{ID_Continue}$]*(?:\.[\p{ID_Start}$_][\p{ID_Continue}$]*)*)(\(\))?$/u.exec(suffix)
+  if (match === null) {
+    throw new TsgiError(
+      'TSGI_LOAD',
+      `${describe(suffix)} after the colon is no export; wanted: name, name.member or name()`,
+    )
+  }
+  return { path, name: match[1], call: match[2] !== undefined }
+}
+
+function checkFile(path: string): void {
+  const file = statSync(path, { throwIfNoEntry: false })
+  const extension = extname(path)
+  if (file === undefined) {
+    const meant = EXTENSIONS.map((candidate) => `${path.slice(0, path.length - extension.length)}${candidate}`)
+    const near = meant.find((candidate) => existsSync(candidate))
+    throw new TsgiError('TSGI_LOAD', `there is no file ${path}${near === undefined ? '' : `; did you mean ${near}?`}`)
+  }
+  if (!file.isFile()) throw new TsgiError('TSGI_LOAD', `${path} is no file; name the file that exports the application`)
+  if (!EXTENSIONS.includes(extension)) {
+    throw new TsgiError('TSGI_LOAD', `${path} is no program; wanted: a file that ends in ${EXTENSIONS.join(' ')}`)
+  }
+}
+
+/** Calls a factory, and waits for an application that is still being made. */
+async function settle(picked: Picked, { call }: Spec, file: string): Promise<Picked> {
+  const { exportName, exported } = picked
+  if (call && typeof exported !== 'function') {
+    throw new TsgiError(
+      'TSGI_LOAD',
+      `${file}: ${exportName}() was asked for, but ${exportName} is ${describe(exported)}`,
+    )
+  }
+  try {
+    const result: unknown = await (call && typeof exported === 'function' ? exported() : exported)
+    if (result === undefined || result === null) {
+      throw new TsgiError('TSGI_LOAD', `${file}: ${exportName}${call ? '() returned' : ' is'} ${describe(result)}`)
+    }
+    return { exported: result, exportName: call ? `${exportName}()` : exportName }
+  } catch (error) {
+    if (error instanceof TsgiError) throw error
+    throw loadError(`${file}: ${exportName}${call ? '()' : ''} failed: ${firstLine(error)}`, error)
+  }
+}
+
+function missingExport(file: string, module: unknown, name: string | undefined): string {
+  const found = `${file} exports ${listExports(module)}`
+  if (name === undefined) {
+    const [only, ...others] = [...exportsOf(module)].filter(([, value]) => typeof value === 'function')
+    const hint = only !== undefined && others.length === 0 ? `; for ${only[0]} say ${file}:${only[0]}` : ''
+    return `${found}; wanted: an export named application, or a default export${hint}`
+  }
+  const near = nearest(name, exportsOf(module).keys())
+  return `${found}; wanted: ${name}${near === undefined ? '' : `; did you mean ${near}?`}`
+}
+
+/** The message says it in a line; the stack of the cause says where. */
+function loadError(message: string, error: unknown): TsgiError {
+  return new TsgiError('TSGI_LOAD', message, { cause: asError(error) })
+}
+
+function firstLine(error: unknown): string {
+  const message = error instanceof Error ? error.message : describe(error)
+  return message.split('\n')[0] ?? ''
+}

@@ -1,0 +1,125 @@
+/**
+ * Importing the application's file. JavaScript needs nothing; TypeScript goes through Node's own type stripping where it has
+ * it and where it is enough, else through tsx, which is registered in this process only: the master stays free of it.
+ */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire, register } from 'node:module'
+import { dirname, extname, join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { TsgiError } from '../errors.ts'
+
+export type TsLoader = 'auto' | 'native' | 'tsx'
+
+export interface Imported {
+  /** A module namespace, or what a CommonJS file assigned to module.exports. */
+  readonly module: unknown
+  readonly loader: 'node' | 'native' | 'tsx'
+}
+
+/**
+ * @param path absolute
+ * @param say told when a file that Node's stripping refuses is loaded another way
+ * @throws whatever the file throws, or what is wrong with its syntax or imports
+ */
+export async function importFile(path: string, tsLoader: TsLoader, say: (message: string) => void): Promise<Imported> {
+  const url = pathToFileURL(path).href
+  if (!isTypeScript(path)) {
+    // Compiled from TypeScript, maybe: then its stacks name the source.
+    process.setSourceMapsEnabled(true)
+    return { module: await import(url), loader: 'node' }
+  }
+  if (tsLoader === 'tsx' || (tsLoader === 'auto' && !canStripTypes())) {
+    return { module: await importWithTsx(path), loader: 'tsx' }
+  }
+  if (!canStripTypes()) {
+    throw new TsgiError(
+      'TSGI_LOAD',
+      `Node ${process.versions.node} cannot load TypeScript by itself; use --ts-loader tsx`,
+    )
+  }
+  try {
+    return { module: await import(url), loader: 'native' }
+  } catch (error) {
+    const why = tsLoader === 'auto' ? beyondStripping(error) : undefined
+    if (why === undefined) throw error
+    say(`${path} is loaded with tsx: Node's own type stripping stopped at ${why}`)
+    return { module: await importWithTsx(path, '?tsx'), loader: 'tsx' }
+  }
+}
+
+export function isTypeScript(path: string): boolean {
+  return /^\.[cm]?tsx?$/.test(extname(path))
+}
+
+function canStripTypes(): boolean {
+  // The types of @types/node know it as of 22.10 only; Node 20 has no such property.
+  return 'typescript' in process.features && process.features.typescript !== false
+}
+
+/** What tsx can do that stripping types cannot: other syntax, other ways to name a module, packages in TypeScript. */
+const BEYOND_STRIPPING = new Set([
+  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
+  'ERR_INVALID_TYPESCRIPT_SYNTAX',
+  'ERR_UNSUPPORTED_NODE_MODULES_TYPE_STRIPPING',
+  'ERR_MODULE_NOT_FOUND',
+  'MODULE_NOT_FOUND',
+  'ERR_UNSUPPORTED_DIR_IMPORT',
+  'ERR_UNKNOWN_FILE_EXTENSION',
+])
+
+/** A short reason, or undefined where tsx would not fare better. */
+function beyondStripping(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  // Without a code: a decorator, or a type imported as if it were a value.
+  if (code === undefined ? !(error instanceof SyntaxError) : !BEYOND_STRIPPING.has(code)) return undefined
+  return (error.message.split('\n')[0] ?? '').trim()
+}
+
+/**
+ * @param suffix another URL than one that failed before: Node remembers it as failed
+ */
+async function importWithTsx(path: string, suffix = ''): Promise<unknown> {
+  const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
+  cjs.register()
+  esm.register()
+  process.setSourceMapsEnabled(true)
+  const url = `${pathToFileURL(path).href}${suffix}`
+  const kind = moduleKind(path)
+  if (kind === 'module') return import(url)
+  try {
+    // Node 22 imports a CommonJS file with a suffix as an empty module while tsx is registered; require is right everywhere.
+    return createRequire(path)(path)
+  } catch (error) {
+    if (kind === 'commonjs' || !isAwaitRefused(error)) throw error
+    register(typelessHookUrl())
+    return import(`${url}${suffix === '' ? '?' : '&'}esm`)
+  }
+}
+
+/** As Node decides: by extension, then by the nearest package.json (nodejs.org/api/packages, "Determining module system"). */
+function moduleKind(path: string): 'module' | 'commonjs' | 'unsaid' {
+  const extension = extname(path)
+  if (extension.startsWith('.m')) return 'module'
+  if (extension.startsWith('.c')) return 'commonjs'
+  for (let folder = dirname(path); ; folder = dirname(folder)) {
+    const file = join(folder, 'package.json')
+    if (existsSync(file)) {
+      const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+      const type = typeof parsed === 'object' && parsed !== null && 'type' in parsed ? parsed.type : undefined
+      return type === 'module' || type === 'commonjs' ? type : 'unsaid'
+    }
+    if (folder === dirname(folder)) return 'unsaid'
+  }
+}
+
+/** esbuild's words for an await that CommonJS cannot have; the code is what Node 20 and later give it. */
+function isAwaitRefused(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('Top-level await is currently not supported')
+}
+
+function typelessHookUrl(): URL {
+  // Not an import that the compiler would rewrite: the file is .ts in a checkout and .js in the package.
+  return new URL(`./typeless-hook${extname(import.meta.url)}`, import.meta.url)
+}
