@@ -2,21 +2,16 @@
 
 import { LazyRequest } from './lazy-request.ts'
 import { LazyResponse } from './lazy-response.ts'
-import { NativeRequest, NativeResponse, nativeFetch } from './native-fetch.ts'
+import { NativeRequest, NativeResponse, nativeFetch, standInFor } from './native-fetch.ts'
 
 /** `new Request(request)` and `fetch(request)` must accept ours, which only look like the platform's. */
 class GatewayRequest extends NativeRequest {
   constructor(...[input, init]: ConstructorParameters<typeof NativeRequest>) {
     super(LazyRequest.unwrap(input), init)
   }
-
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a class derived from this one stands for its own instances only
-    const asked: unknown = this
-    if (asked === GatewayRequest) return value instanceof NativeRequest
-    return Function.prototype[Symbol.hasInstance].call(asked, value)
-  }
 }
+
+standInFor(GatewayRequest, NativeRequest)
 
 /**
  * Replaces globalThis.Request, Response and fetch by ones that know tsgi's own objects: a Response made of a string is then

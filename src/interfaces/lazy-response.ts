@@ -4,7 +4,7 @@
  */
 
 import type { HeaderList } from '../application.ts'
-import { delegate, NativeResponse } from './native-fetch.ts'
+import { delegate, NativeResponse, standInFor } from './native-fetch.ts'
 
 type Pairs = [name: string, value: string][]
 type WholeBody = string | Uint8Array | null
@@ -42,13 +42,6 @@ export class LazyResponse {
     if (!(#status in response) || response.#native !== undefined) return undefined
     const headers: HeaderList = response.#headers === undefined ? response.#pairs : [...response.#headers]
     return { status: response.#status, statusText: response.#statusText, headers, body: response.#body }
-  }
-
-  static [Symbol.hasInstance](value: unknown): boolean {
-    // biome-ignore lint/complexity/noThisInStatic: a class derived from this one stands for its own instances only
-    const asked: unknown = this
-    if (asked === LazyResponse) return value instanceof NativeResponse
-    return Function.prototype[Symbol.hasInstance].call(asked, value)
   }
 
   static json(data: unknown, init?: InitArgument): Response {
@@ -194,3 +187,4 @@ function asResponse(response: LazyResponse): Response {
 
 delegate(LazyResponse.prototype, NativeResponse.prototype, (lazy) => lazy.native())
 Object.setPrototypeOf(LazyResponse.prototype, NativeResponse.prototype)
+standInFor(LazyResponse, NativeResponse)

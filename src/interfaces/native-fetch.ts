@@ -44,3 +44,13 @@ export function delegate<Lazy extends object>(target: Lazy, source: object, mate
     }
   }
 }
+
+type Class = abstract new (...parameters: never[]) => object
+
+/** `instanceof` of `ours` is that of `native`, which covers both; a class derived from ours stands for its own instances. */
+export function standInFor(ours: Class, native: Class): void {
+  const hasInstance = function (this: unknown, value: unknown): boolean {
+    return this === ours ? value instanceof native : Function.prototype[Symbol.hasInstance].call(this, value)
+  }
+  Object.defineProperty(ours, Symbol.hasInstance, { value: hasInstance, configurable: true })
+}
