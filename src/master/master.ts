@@ -6,7 +6,7 @@ import type { WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import type { Asker } from './control.ts'
 import type { ControlCommand } from './control-messages.ts'
-import { type Action, plan } from './plan.ts'
+import { type Action, inSeconds, plan } from './plan.ts'
 import { ReloadAskers } from './reload-askers.ts'
 import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
 import {
@@ -49,6 +49,12 @@ export interface MasterStart {
 /** The loop was this much later than its alarm: the process stood still, and the workers may have too. */
 const PAUSE_MS = 1000
 
+/**
+ * A reload is over when the old workers have stopped accepting. Those with nothing open leave at once; the others had this long
+ * to hear of it.
+ */
+const SETTLE_MS = 1000
+
 /** More rounds than any plan has needed; a plan that never comes to rest would be a bug that burns a core. */
 const MAX_ROUNDS = 100
 
@@ -65,7 +71,11 @@ export class Master {
   /** Of the generation that comes up. */
   #nextSetup: Setup | undefined
   #turnIsDue = false
+  /** That all workers of the first start are up. */
+  #announced = false
   #alarm: NodeJS.Timeout | undefined
+  /** Set while a reload waits for its old workers to let go. */
+  #settling: NodeJS.Timeout | undefined
 
   constructor(start: MasterStart) {
     this.#start = start
@@ -203,6 +213,7 @@ export class Master {
         this.#dismiss(action)
         break
       case 'configure':
+        this.#settle()
         this.#reloads.begin()
         this.#reloads.progress('reading the configuration')
         void this.#configure(action.generation)
@@ -264,10 +275,16 @@ export class Master {
     this.#hear({ kind: 'message', id, message })
     const worker = this.#worker(id)
     reportMessage(this.#log, worker, message)
-    const { reload, workers } = this.#roster
-    if (message.kind !== 'ready' || reload?.phase !== 'booting') return
-    const up = workers.filter((one) => one.generation === reload.generation && one.phase === 'ready').length
-    this.#reloads.progress(`${nameOf(worker)} is ready: ${up} of ${reload.target}`)
+    if (worker !== undefined && message.kind === 'ready') this.#countReady(worker)
+  }
+
+  #countReady({ generation, slot }: WorkerView): void {
+    const { reload, workers, target } = this.#roster
+    const up = workers.filter((worker) => worker.generation === generation && worker.phase === 'ready').length
+    if (reload?.phase === 'booting') this.#reloads.progress(`worker ${slot} is ready: ${up} of ${reload.target}`)
+    if (this.#announced || up < target) return
+    this.#announced = true
+    this.#log.info({ workers: up }, `ready: ${up} ${up === 1 ? 'worker' : 'workers'} in ${inSeconds(this.uptimeMs)}`)
   }
 
   #misspoke(id: number, error: Error): void {
@@ -282,6 +299,8 @@ export class Master {
     const worker = this.#worker(id)
     if (worker !== undefined) reportExit(this.#log, worker, exit)
     this.#hear({ kind: 'exited', id, exit })
+    const { workers, generation } = this.#roster
+    if (workers.every((one) => one.generation >= generation)) this.#settle()
   }
 
   async #configure(generation: number): Promise<void> {
@@ -314,6 +333,16 @@ export class Master {
     const { generation, options, listeners } = this.#setup
     this.#start.sockets.keepOnly(listeners)
     this.#start.adopt(options)
+    this.#log.debug({ generation }, `generation ${generation} is ready, the old workers drain`)
+    this.#settling = setTimeout(() => this.#settle(), SETTLE_MS)
+  }
+
+  /** Tells that the reload is over, if one is waiting to be. */
+  #settle(): void {
+    if (this.#settling === undefined) return
+    clearTimeout(this.#settling)
+    this.#settling = undefined
+    const { generation } = this.#setup
     this.#log.info({ generation }, `reloaded: generation ${generation} serves`)
     this.#reloads.end({ kind: 'ok', result: { generation } })
   }
@@ -332,6 +361,7 @@ export class Master {
   }
 
   #exit(code: number): void {
+    this.#settle()
     this.#reloads.giveUp('tsgi is stopping')
     for (const asker of this.#stopAskers) asker.done({ kind: 'ok', result: {} })
     this.#stopAskers = []

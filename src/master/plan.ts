@@ -233,6 +233,7 @@ function failed(message: string): Failure {
   return { message, stack: '', exitCode: 1 }
 }
 
-function inSeconds(ms: number): string {
+/** For a log line: `1.5 s`. */
+export function inSeconds(ms: number): string {
   return `${Math.round(ms / 100) / 10} s`
 }
