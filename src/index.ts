@@ -2,5 +2,22 @@
 
 export type * from './application.ts'
 export { ERRORS, type ErrorCode, type ErrorKind, TsgiError } from './errors.ts'
+export {
+  type AsyncApp,
+  asyncApp,
+  type HttpScope,
+  type LifespanScope,
+  type Receive,
+  type Scope,
+  type Send,
+  UnsupportedScope,
+  type WebSocketScope,
+} from './interfaces/async-types.ts'
+export { fromAsync, fromFetch, fromNode } from './interfaces/convert.ts'
+export type { FetchContext, FetchEnv, FetchHandler } from './interfaces/fetch.ts'
+export { fetchHandler, type NodeListener, nodeListener } from './interfaces/marks.ts'
+export { toAsync } from './interfaces/to-async.ts'
+export { toFetch } from './interfaces/to-fetch.ts'
+export { toNode } from './interfaces/to-node.ts'
 export { defineConfig } from './options/define-config.ts'
 export type { Config } from './options/table.ts'

@@ -1,0 +1,91 @@
+/** An Application called from inside another interface: the same exchange as in a worker, over a sink of that interface. */
+
+import type { Environ } from '../application.ts'
+import { TsgiError } from '../errors.ts'
+import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import type { Sink } from '../gateway/sink.ts'
+import { headerVariable } from './request-headers.ts'
+
+export interface EmbeddedOptions {
+  /** The application failed, or the gateway has something to say. Default: console.error. */
+  readonly onError?: (error: unknown) => void
+}
+
+const CLOSE_TIMEOUT_MS = 5000
+
+export function createExchange(sink: Sink, options: EmbeddedOptions, environ: Environ | undefined): Exchange {
+  const report = options.onError ?? ((error: unknown) => console.error(error))
+  const services: ExchangeServices = {
+    environ: {
+      variables: [],
+      mounts: [],
+      multiprocess: environ?.['tsgi.multiprocess'] ?? false,
+      concurrent: environ?.['tsgi.concurrent'] ?? true,
+    },
+    maxBodyBytes: 0,
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    extensions: extensionsOf(environ),
+    fileSize: () => undefined,
+    applicationError: (_exchange, error) => report(error),
+    warn: (_exchange, message, error) => report(error ?? new Error(message)),
+    errorLine: (_exchange, line) => (environ === undefined ? report(line) : environ['tsgi.errors'].write(`${line}\n`)),
+    done: () => undefined,
+  }
+  return new Exchange(sink, services)
+}
+
+/** The variables of an outer environ as a gateway would send them: what a middleware changed is what is passed on. */
+export function paramsOfEnviron(environ: Readonly<Environ>): string[] {
+  return Object.entries(environ).flatMap(([name, value]) =>
+    typeof value === 'string' && !name.startsWith('tsgi.') ? [name, value] : [],
+  )
+}
+
+export interface Described {
+  readonly method: string
+  /** Origin form: `/path?query`. */
+  readonly target: string
+  readonly scheme: string
+  readonly protocol: string
+  readonly host: string | undefined
+  readonly headers: Iterable<readonly [name: string, value: string]>
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+/** The variables of a request that no gateway has seen. */
+export function paramsOf(request: Described): string[] {
+  const at = request.target.indexOf('?')
+  const path = at < 0 ? request.target : request.target.slice(0, at)
+  const [, name, port] = /^(.*?)(?::([0-9]+))?$/.exec(request.host ?? '') ?? []
+  const params = [
+    ...['REQUEST_METHOD', request.method, 'REQUEST_URI', request.target, 'REQUEST_SCHEME', request.scheme],
+    ...['PATH_INFO', percentDecoded(path), 'QUERY_STRING', at < 0 ? '' : request.target.slice(at + 1)],
+    ...['SERVER_PROTOCOL', request.protocol, 'SERVER_NAME', name ?? '', 'SERVER_PORT', port ?? ''],
+  ]
+  if (request.remoteAddress !== undefined) params.push('REMOTE_ADDR', request.remoteAddress)
+  if (request.remotePort !== undefined) params.push('REMOTE_PORT', String(request.remotePort))
+  for (const [header, value] of request.headers) params.push(headerVariable(header), value)
+  return params
+}
+
+export function clientLeft(): TsgiError {
+  return new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client left')
+}
+
+/** Bytes, as CGI wants them; a percent sign that begins no escape stands for itself. */
+function percentDecoded(path: string): string {
+  const bytes = path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) =>
+    String.fromCharCode(Number.parseInt(hex, 16)),
+  )
+  return bytes
+}
+
+function extensionsOf(environ: Environ | undefined): ExchangeServices['extensions'] {
+  const wrapper = environ?.['tsgi.file_wrapper']
+  const state = environ?.['tsgi.state']
+  return {
+    ...(wrapper === undefined ? {} : { 'tsgi.file_wrapper': wrapper }),
+    ...(state === undefined ? {} : { 'tsgi.state': state }),
+  }
+}

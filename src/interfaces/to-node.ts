@@ -1,0 +1,99 @@
+/** An Application as a Node request listener: for node:http, Express `use`, Connect. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Application, HeaderList } from '../application.ts'
+import type { Sink } from '../gateway/sink.ts'
+import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
+
+export function toNode(
+  application: Application,
+  options: EmbeddedOptions = {},
+): (request: IncomingMessage, response: ServerResponse) => void {
+  return (request, response) => {
+    const exchange = createExchange(new NodeSink(request, response), options, undefined)
+    const encrypted = 'encrypted' in request.socket && request.socket.encrypted === true
+    exchange.run(
+      application,
+      paramsOf({
+        method: request.method ?? 'GET',
+        target: request.url ?? '/',
+        scheme: encrypted ? 'https' : 'http',
+        protocol: `HTTP/${request.httpVersion}`,
+        host: request.headers.host,
+        headers: pairs(request.rawHeaders),
+        remoteAddress: request.socket.remoteAddress,
+        remotePort: request.socket.remotePort,
+      }),
+    )
+    request.on('data', (chunk: Buffer) => exchange.input.push(chunk))
+    request.on('end', () => exchange.input.end())
+    response.on('close', () => {
+      if (!response.writableFinished) exchange.abort(clientLeft())
+    })
+  }
+}
+
+function pairs(raw: readonly string[]): [string, string][] {
+  const list: [string, string][] = []
+  for (let at = 0; at < raw.length; at += 2) list.push([raw[at] ?? '', raw[at + 1] ?? ''])
+  return list
+}
+
+class NodeSink implements Sink {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly upgrade = undefined
+  readonly earlyHints = undefined
+
+  constructor(request: IncomingMessage, response: ServerResponse) {
+    this.#request = request
+    this.#response = response
+  }
+
+  start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
+    const response = this.#response
+    response.statusCode = Number(status.slice(0, 3))
+    response.statusMessage = status.slice(4)
+    // A header that was set before gives way, as it does to setHeader; repeats among ours stay repeats.
+    for (const [name] of headers) response.removeHeader(name)
+    for (const [name, value] of headers) response.appendHeader(name, value)
+    if (last) response.end(chunk)
+    else if (chunk === undefined) response.flushHeaders()
+    else response.write(chunk)
+  }
+
+  chunk(bytes: Uint8Array): void {
+    this.#response.write(bytes)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  abort(): void {
+    this.#response.destroy()
+  }
+
+  get saturated(): boolean {
+    return this.#response.writableNeedDrain
+  }
+
+  drained(): Promise<void> {
+    const response = this.#response
+    return new Promise((resolve) => {
+      const settle = (): void => {
+        response.off('drain', settle)
+        response.off('close', settle)
+        resolve()
+      }
+      response.on('drain', settle)
+      response.on('close', settle)
+      if (!this.saturated || response.destroyed) settle()
+    })
+  }
+
+  flow(wanted: boolean): void {
+    if (wanted) this.#request.resume()
+    else this.#request.pause()
+  }
+}
