@@ -14,7 +14,8 @@ const CJS_SYNTAX = /^\s*(?:import\s+\w+\s*=|export\s*=)/m
 
 export const resolve: ResolveHook = async (specifier, context, nextResolve) => {
   const resolved = await nextResolve(specifier, context)
-  if (resolved.format !== 'commonjs' || !/^file:[^?#]*\.tsx?(?:[?#]|$)/.test(resolved.url)) return resolved
+  // Before Node has looked into it the format is not said, or commonjs, or commonjs-typescript.
+  if (resolved.format === 'module' || !/^file:[^?#]*\.tsx?(?:[?#]|$)/.test(resolved.url)) return resolved
   const source = readFileSync(fileURLToPath(resolved.url), 'utf8')
   return ESM_SYNTAX.test(source) && !CJS_SYNTAX.test(source) ? { ...resolved, format: 'module' } : resolved
 }

@@ -82,8 +82,9 @@ function beyondStripping(error: unknown): string | undefined {
  */
 async function importWithTsx(path: string, suffix = ''): Promise<unknown> {
   const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
-  cjs.register()
-  esm.register()
+  const tsconfig = findUp(dirname(path), 'tsconfig.json')
+  registerCommonJs(cjs.register, tsconfig)
+  esm.register(tsconfig === undefined ? {} : { tsconfig })
   process.setSourceMapsEnabled(true)
   const url = `${pathToFileURL(path).href}${suffix}`
   const kind = moduleKind(path)
@@ -98,20 +99,32 @@ async function importWithTsx(path: string, suffix = ''): Promise<unknown> {
   }
 }
 
+/** It takes the tsconfig.json of the working directory, unless the environment names another. */
+function registerCommonJs(registerHook: () => unknown, tsconfig: string | undefined): void {
+  const before = process.env['TSX_TSCONFIG_PATH']
+  if (tsconfig !== undefined) process.env['TSX_TSCONFIG_PATH'] = tsconfig
+  registerHook()
+  if (before === undefined) delete process.env['TSX_TSCONFIG_PATH']
+  else process.env['TSX_TSCONFIG_PATH'] = before
+}
+
 /** As Node decides: by extension, then by the nearest package.json (nodejs.org/api/packages, "Determining module system"). */
 function moduleKind(path: string): 'module' | 'commonjs' | 'unsaid' {
   const extension = extname(path)
   if (extension.startsWith('.m')) return 'module'
   if (extension.startsWith('.c')) return 'commonjs'
-  for (let folder = dirname(path); ; folder = dirname(folder)) {
-    const file = join(folder, 'package.json')
-    if (existsSync(file)) {
-      const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
-      const type = typeof parsed === 'object' && parsed !== null && 'type' in parsed ? parsed.type : undefined
-      return type === 'module' || type === 'commonjs' ? type : 'unsaid'
-    }
-    if (folder === dirname(folder)) return 'unsaid'
-  }
+  const file = findUp(dirname(path), 'package.json')
+  if (file === undefined) return 'unsaid'
+  const parsed: unknown = JSON.parse(readFileSync(file, 'utf8'))
+  const type = typeof parsed === 'object' && parsed !== null && 'type' in parsed ? parsed.type : undefined
+  return type === 'module' || type === 'commonjs' ? type : 'unsaid'
+}
+
+function findUp(folder: string, name: string): string | undefined {
+  const file = join(folder, name)
+  if (existsSync(file)) return file
+  const parent = dirname(folder)
+  return parent === folder ? undefined : findUp(parent, name)
 }
 
 /** esbuild's words for an await that CommonJS cannot have; the code is what Node 20 and later give it. */
