@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import { type AnyOption, OPTION_LIST } from '../options/table.ts'
 import { namedApplication } from './application-run.ts'
+import { type Checked, checkApplication } from './check-application.ts'
 import { refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 import { columns, paint, print } from './terminal.ts'
 
@@ -24,10 +25,20 @@ export const check: Subcommand = {
   run: async (invocation) => {
     refuseExtras(invocation, 1, 'one application is checked at a time')
     const loaded = await loadOptions(invocation.input)
-    const named = namedApplication(invocation.operands, loaded.options)
-    const application = named && resolve(loaded.options.chdir ?? invocation.input.cwd, named)
-    print(invocation.extras['json'] === true ? configurationJson(loaded) : configurationText(loaded))
-    return application === undefined ? 0 : 0
+    const { options } = loaded
+    const named = namedApplication(invocation.operands, options)
+    const application = named === undefined ? undefined : resolve(options.chdir ?? invocation.input.cwd, named)
+    const checked =
+      application === undefined ? undefined : await checkApplication(application, options, invocation.input.environment)
+    if (invocation.extras['json'] === true) {
+      print(
+        JSON.stringify({ ...configurationRows(loaded), application: { path: application, ...checked } }, undefined, 2),
+      )
+    } else {
+      print(configurationText(loaded))
+      if (application !== undefined && checked !== undefined) print(`\n${applicationText(application, checked)}`)
+    }
+    return checked === undefined || checked.ok ? 0 : checked.exitCode
   },
 }
 
@@ -48,11 +59,17 @@ function configurationText({ options, sources, configPath }: Loaded): string {
   return `${paint('bold', 'configuration')} ${configPath ?? '(no tsgi.config file)'}\n${columns(rows)}`
 }
 
-function configurationJson({ options, sources, configPath }: Loaded): string {
+function configurationRows({ options, sources, configPath }: Loaded): Record<string, unknown> {
   const shown = OPTION_LIST.filter((option) => option.hidden === undefined)
   const values = shown.map(({ key, configKey }) => [
     configKey,
     { value: options[key] ?? null, source: sources[key].name },
   ])
-  return JSON.stringify({ file: configPath ?? null, options: Object.fromEntries(values) }, undefined, 2)
+  return { file: configPath ?? null, options: Object.fromEntries(values) }
+}
+
+function applicationText(application: string, checked: Checked): string {
+  const heading = `${paint('bold', 'application')} ${application}`
+  if (checked.ok) return `${heading}\n  loads as ${checked.interface} in ${Math.round(checked.bootMs)} ms`
+  return `${heading}\n  does not load: ${[checked.message, checked.stack].filter(Boolean).join('\n')}`
 }

@@ -53,8 +53,14 @@ export const dev: Subcommand = {
       // This process is the master: what an operator sends to reload it, it sends to itself.
       process.kill(process.pid, 'SIGHUP')
     })
+    for (const address of run.options.http) printError(`tsgi dev: http://${browsable(address)}/`)
     return await runMaster({ application: run.application, options: run.options, reload: run.reload })
   },
+}
+
+/** `:3000` is all interfaces; a browser wants one of them. */
+function browsable(address: string): string {
+  return address.startsWith(':') ? `localhost${address}` : address
 }
 
 /** The project, where the application is inside it; else the application's own folder. */

@@ -23,7 +23,22 @@ function table(rows: readonly Row[]): string {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   // A column that says nothing of any row takes room from the others.
   const used = names.filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== null))
-  return columns([used.map(label), ...rows.map((row) => used.map((name) => valueText(name, row[name])))])
+  return columns([used.map(heading), ...rows.map((row) => used.map((name) => valueText(name, row[name])))])
+}
+
+/** Where the full name would make a table wider than a terminal. */
+const HEADINGS: Readonly<Record<string, string>> = {
+  generation: 'gen',
+  connections: 'conns',
+  requestsInFlight: 'active',
+  requestsTotal: 'requests',
+  oldestRequestMs: 'oldest',
+  rssBytes: 'memory',
+  eventLoopUtilization: 'busy',
+}
+
+function heading(name: string): string {
+  return HEADINGS[name] ?? label(name)
 }
 
 /** `requestsInFlight` is `requests in flight`; a unit is shown with the value. */

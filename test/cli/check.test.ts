@@ -52,3 +52,42 @@ describe('the configuration that check prints', () => {
     )
   })
 })
+
+describe('the application that check loads', () => {
+  const good = 'export const application = (environ, startResponse) => (startResponse("200 OK", []), [])'
+
+  test('is said to load, with its interface', async () => {
+    const cwd = folderWith({ 'app.mjs': good })
+    const { code, stdout } = await runTsgi(['check', 'app.mjs'], { cwd })
+    expect(stdout).toMatch(/application .*app\.mjs\n {2}loads as tsgi in \d+ ms\n$/)
+    expect(code).toBe(0)
+  })
+
+  test('may be named in the configuration', async () => {
+    const cwd = folderWith({ 'app.mjs': good, 'tsgi.config.json': '{ "app": "./app.mjs" }' })
+    const { code, stdout } = await runTsgi(['check', '--json'], { cwd })
+    const answer: unknown = JSON.parse(stdout)
+    expect(answer).toMatchObject({ application: { path: join(cwd, 'app.mjs'), ok: true, interface: 'tsgi' } })
+    expect(code).toBe(0)
+  })
+
+  test('that throws ends with 3 and its stack', async () => {
+    const cwd = folderWith({ 'app.mjs': 'throw new Error("no database")' })
+    const { code, stdout } = await runTsgi(['check', 'app.mjs'], { cwd })
+    expect(stdout).toMatch(/does not load: [\s\S]*no database[\s\S]*app\.mjs:1/)
+    expect(code).toBe(3)
+  })
+
+  test('that ends its process, or hangs, ends with 3 and the reason', async () => {
+    const cwd = folderWith({
+      'exits.mjs': 'process.exit(7)',
+      'hangs.mjs': 'setInterval(() => 0, 1000); await new Promise(() => 0)',
+    })
+    const exits = await runTsgi(['check', 'exits.mjs'], { cwd })
+    expect(exits.stdout).toContain('it ended its process with exit code 7')
+    expect(exits.code).toBe(3)
+    const hangs = await runTsgi(['check', 'hangs.mjs', '--boot-timeout', '500ms'], { cwd })
+    expect(hangs.stdout).toContain('it is not ready after 0.5 seconds (--boot-timeout)')
+    expect(hangs.code).toBe(3)
+  })
+})

@@ -17,7 +17,7 @@ test('an answer is its values, then its rows', () => {
       'uptime  1m 30s',
       '',
       'workers',
-      'slot  rss      event loop utilization',
+      'slot  memory   busy',
       '1     50.0 MB  25 %',
       '2     1.0 MB   0 %',
       '',

@@ -1,0 +1,94 @@
+/** Whether an application boots: in a worker like any other, on a socket that nobody knows. */
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { identityVariables, workerIdentity } from '../master/privileges.ts'
+import { Sockets } from '../master/sockets.ts'
+import { startWorker, WORKER_MAIN } from '../master/worker-process.ts'
+import type { WorkerMessage } from '../messages.ts'
+import type { Options } from '../options/table.ts'
+
+export type Checked =
+  | { readonly ok: true; readonly interface: string; readonly bootMs: number }
+  | { readonly ok: false; readonly exitCode: number; readonly message: string; readonly stack: string }
+
+/** What a check must not touch: the addresses and the files of the tsgi that may be running. */
+const ASIDE = {
+  fastcgi: [],
+  scgi: [],
+  http: [],
+  socket: [],
+  socketOwner: undefined,
+  socketGroup: undefined,
+  accessLog: 'off',
+  accessLogFile: undefined,
+  logFile: undefined,
+} satisfies Partial<Options>
+
+/** @throws TsgiError TSGI_USAGE for a --user that cannot be */
+export async function checkApplication(
+  application: string,
+  given: Options,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<Checked> {
+  const folder = mkdtempSync(join(tmpdir(), 'tsgi-check-'))
+  const options: Options = { ...given, ...ASIDE, uwsgi: [`unix:${join(folder, 'check.sock')}`] }
+  const identity = workerIdentity(options)
+  const sockets = new Sockets(identity, [])
+  try {
+    const listeners = await sockets.bind(options)
+    return await new Promise((resolve) => {
+      let answer: Checked | undefined
+      const hear = (message: WorkerMessage): void => {
+        if (message.kind === 'want-sockets') {
+          for (const [index, { handle }] of listeners.entries()) worker.hand(handle, index)
+        }
+        if (message.kind !== 'ready' && message.kind !== 'failed') return
+        answer = message.kind === 'ready' ? { ok: true, ...message } : { ok: false, ...message }
+        worker.send({ kind: 'quit', why: 'the check is done' })
+      }
+      const late = setTimeout(() => {
+        answer ??= failure(`it is not ready after ${options.bootTimeoutMs / 1000} seconds (--boot-timeout)`)
+        worker.kill('SIGKILL')
+      }, options.bootTimeoutMs || undefined)
+      if (options.bootTimeoutMs === 0) clearTimeout(late)
+      const worker = startWorker(
+        {
+          main: WORKER_MAIN,
+          boot: { slot: 1, generation: 1, application, options, listeners: listeners.map(({ info }) => info) },
+          environment: { ...environment, ...identityVariables(identity), ...variablesOf(options) },
+          cwd: options.chdir,
+          identity,
+        },
+        {
+          message: hear,
+          misspoke: (error) => {
+            answer ??= failure(`it wrote to the descriptor of tsgi's messages: ${error.message}`)
+            worker.kill('SIGKILL')
+          },
+          exit: ({ code, signal, error }) => {
+            clearTimeout(late)
+            resolve(
+              answer ?? failure(error ?? `it ended its process with ${signal ?? `exit code ${code ?? 'unknown'}`}`),
+            )
+          },
+        },
+      )
+    })
+  } finally {
+    sockets.keepOnly([])
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const LOAD_EXIT_CODE = 3
+
+function failure(message: string): Checked {
+  return { ok: false, exitCode: LOAD_EXIT_CODE, message, stack: '' }
+}
+
+function variablesOf(options: Options): Record<string, string> {
+  const pairs = options.environ.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  return Object.fromEntries(pairs)
+}

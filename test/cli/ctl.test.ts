@@ -1,0 +1,75 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { setup } from '../support/build-setup.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { startTsgi } from '../support/tsgi.ts'
+import { runTsgi } from './run-tsgi.ts'
+
+beforeAll(setup)
+
+const GOOD = `export const application = (environ, startResponse) => {
+  startResponse('200 OK', [])
+  return []
+}`
+const BAD = `throw new Error('the database is not there')`
+
+async function served() {
+  const folder = tempDir('tsgi-ctl-')
+  const app = join(folder, 'app.mjs')
+  const control = join(folder, 'ctl.sock')
+  writeFileSync(app, GOOD)
+  const tsgi = await startTsgi({
+    app,
+    args: ['--uwsgi', join(folder, 'app.sock'), '--workers', '1', '--control', control],
+  })
+  const ctl = (...args: readonly string[]) => runTsgi(['ctl', ...args, '--control', control])
+  return { app, tsgi, ctl }
+}
+
+describe('tsgi ctl', () => {
+  test('status shows the server and its workers, as text and as JSON', async () => {
+    const { tsgi, ctl } = await served()
+    const { code, stdout } = await ctl('status')
+    expect(code).toBe(0)
+    expect(stdout).toMatch(new RegExp(`^pid +${tsgi.pid}$`, 'm'))
+    expect(stdout).toMatch(new RegExp(`^1 +${tsgi.workerPids()[0]} +1 +ready`, 'm'))
+    const status: unknown = JSON.parse((await ctl('status', '--json')).stdout)
+    expect(status).toMatchObject({ pid: tsgi.pid, state: 'serving', workers: [{ slot: 1, phase: 'ready' }] })
+  })
+
+  test('reload waits for the outcome, and its exit code is that outcome', async () => {
+    const { app, tsgi, ctl } = await served()
+    const [before] = tsgi.workerPids()
+    expect(await ctl('reload')).toMatchObject({ code: 0, stderr: expect.stringContaining('worker 1 is ready') })
+    const [after] = tsgi.workerPids()
+    expect(after).not.toBe(before)
+
+    writeFileSync(app, BAD)
+    const { code, stderr } = await ctl('reload')
+    expect(code).toBe(3)
+    expect(stderr).toContain('the database is not there')
+    expect(stderr).toMatch(/at .*app\.mjs:1/)
+    expect(tsgi.workerPids()).toContain(after)
+  })
+
+  test('scale changes the pool, and stop waits until all have left', async () => {
+    const { tsgi, ctl } = await served()
+    expect(await ctl('scale', '2')).toMatchObject({ code: 0, stdout: 'workers  2\n' })
+    expect(await ctl('stop')).toMatchObject({ code: 0, stdout: 'done\n' })
+    expect(await tsgi.process.exited).toMatchObject({ code: 0 })
+  })
+
+  test('fails with 1 where nobody answers', async () => {
+    const { code, stderr } = await runTsgi(['ctl', 'ping', '--control', join(tempDir(), 'none.sock')])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^tsgi: no tsgi answers on unix:\S+none\.sock \(ENOENT\)/)
+  })
+
+  test('takes the address from the configuration that serve took it from', async () => {
+    const folder = tempDir()
+    writeFileSync(join(folder, 'tsgi.config.json'), '{ "control": "./some.sock" }')
+    const { stderr } = await runTsgi(['ctl', 'ping'], { cwd: folder })
+    expect(stderr).toContain(`unix:${join(folder, 'some.sock')}`)
+  })
+})
