@@ -8,7 +8,7 @@ import type { Upgraded } from '../application.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
-import { detect, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { FirstBytes, mistaken } from './first-bytes.ts'
 import { OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
@@ -33,8 +33,8 @@ export interface ConnectionHost {
 
 export class Connection implements TransportEvents {
   readonly #host: ConnectionHost
-  /** What this socket may speak: one protocol, or several told apart by the first bytes. */
-  readonly #expected: readonly Protocol[]
+  /** Where the socket may speak several protocols, until it is known which. */
+  readonly #first: FirstBytes | undefined
   readonly address: string
   /** May idle between requests: not counted against the worker's cap. */
   readonly kept: boolean
@@ -59,12 +59,12 @@ export class Connection implements TransportEvents {
     open: (events: TransportEvents) => Transport,
   ) {
     this.#host = host
-    this.#expected = expected
     this.address = address
     this.#waitingSinceMs = nowMs
     this.kept = expected.some(keepsConnections)
     const only = expected.length === 1 ? expected[0] : undefined
     if (only !== undefined) this.#spoken = speak(only, host)
+    else this.#first = new FirstBytes(expected, host.serveHttp !== undefined)
     this.#transport = open(this)
   }
 
@@ -78,12 +78,16 @@ export class Connection implements TransportEvents {
 
   data(bytes: Uint8Array): void {
     if (this.#over || this.#detached) return
-    const spoken = this.#spoken ?? this.#detect(bytes)
-    if (spoken === undefined) return
+    const spoken = this.#spoken
+    if (spoken === undefined) this.#readFirst(bytes)
+    else this.#decode(spoken.decoder, bytes)
+  }
+
+  #decode(decoder: Decoder, bytes: Uint8Array): void {
     const begun: OpenRequest[] = []
     try {
-      spoken.decoder.feed(bytes)
-      for (let event = spoken.decoder.next(); event !== undefined; event = spoken.decoder.next()) {
+      decoder.feed(bytes)
+      for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
         this.#handle(event, begun)
         if (this.#over) return
       }
@@ -165,7 +169,7 @@ export class Connection implements TransportEvents {
 
   /** The whole response was written. */
   responded(request: OpenRequest): void {
-    this.#open.delete(request.requestId)
+    this.#closeRequest(request)
     if (this.#over) return
     this.flow()
     if (this.keeps(request)) return
@@ -179,7 +183,7 @@ export class Connection implements TransportEvents {
 
   /** The response broke off: nothing on this connection can be trusted any more. */
   brokeOff(request: OpenRequest): void {
-    this.#open.delete(request.requestId)
+    this.#closeRequest(request)
     if (this.#over) return
     const bytes = this.protocol.encoder.abort(request.requestId)
     if (bytes === undefined) this.#transport.reset()
@@ -250,12 +254,29 @@ export class Connection implements TransportEvents {
         this.#open.get(event.requestId)?.exchange.abort(clientLeft())
         return
       case 'refuse':
-        this.#begin(event.requestId, [], false).exchange.refuse(event.error, '')
+        this.#refuseRequest(event.requestId, event.error, event.keepConnection ?? false)
         return
       case 'reply':
+        if (event.error !== undefined) this.#host.protocolError(this, event.error)
         this.write(event.bytes)
         if (event.close) this.#transport.end()
     }
+  }
+
+  /** Before the application was called it never is; later, its body turned out to contradict what was announced. */
+  #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean): void {
+    const running = this.#open.get(requestId)
+    if (running === undefined) {
+      this.#begin(requestId, [], keepConnection).exchange.refuse(error, '')
+      return
+    }
+    running.bodyComplete = true
+    running.exchange.input.fail(error)
+  }
+
+  #closeRequest({ requestId }: OpenRequest): void {
+    this.#open.delete(requestId)
+    this.#spoken?.decoder.answered?.(requestId)
   }
 
   #begin(requestId: number, params: readonly string[], keepConnection: boolean): OpenRequest {
@@ -267,49 +288,44 @@ export class Connection implements TransportEvents {
   }
 
   get #midRequest(): boolean {
-    return this.#spoken?.decoder.midRequest ?? false
+    return this.#spoken?.decoder.midRequest ?? this.#first?.pending ?? false
   }
 
   get #name(): string {
     return this.#spoken?.protocol.name ?? 'a connection'
   }
 
-  /** The first bytes tell the protocol; undefined where they are another's, or too few. */
-  #detect(bytes: Uint8Array): Spoken | undefined {
-    const detected = detect(bytes)
-    const protocol = this.#expected.find(({ name }) => name === detected)
-    if (protocol !== undefined) {
-      this.#spoken = speak(protocol, this.#host)
-      return this.#spoken
+  #readFirst(bytes: Uint8Array): void {
+    const verdict = this.#first?.read(bytes)
+    switch (verdict?.kind) {
+      case undefined:
+        this.settle()
+        return
+      case 'gateway':
+        this.#spoken = speak(verdict.protocol, this.#host)
+        this.#decode(this.#spoken.decoder, verdict.bytes)
+        return
+      case 'http':
+        this.#detached = true
+        this.#host.serveHttp?.(this.#transport.detach(), verdict.bytes)
+        return
+      case 'wrong':
+        this.#giveUp(verdict.error, verdict.answer)
     }
-    if (detected === 'http' && this.#host.serveHttp !== undefined) {
-      this.#detached = true
-      // A copy: the bytes are the transport's, and node:http reads them later.
-      this.#host.serveHttp(this.#transport.detach(), bytes.slice())
-      return undefined
-    }
-    this.#refuse(wrongProtocol(detected ?? 'unknown', this.#names), bytes)
-    return undefined
-  }
-
-  get #names(): readonly string[] {
-    return this.#expected.map(({ name }) => name)
   }
 
   /** What came cannot be understood: what is open on this connection ends with it. */
   #broken(error: Error, bytes: Uint8Array): void {
-    const detected = this.#requests === 0 ? detect(bytes) : undefined
-    const wrong = detected !== undefined && detected !== 'unknown' && !this.#names.includes(detected)
-    this.#refuse(wrong ? wrongProtocol(detected, this.#names) : error, wrong ? bytes : undefined)
+    const verdict = this.#requests === 0 ? mistaken(bytes, this.protocol) : undefined
+    if (verdict?.kind === 'wrong') this.#giveUp(verdict.error, verdict.answer)
+    else this.#giveUp(error, undefined)
   }
 
-  /** @param bytes of another protocol, answered in it where it has an answer for that */
-  #refuse(error: Error, bytes: Uint8Array | undefined): void {
+  /** @param answer in the protocol that the peer speaks, where it has one for that */
+  #giveUp(error: Error, answer: Uint8Array | undefined): void {
     this.#host.protocolError(this, error)
     for (const request of [...this.#open.values()]) request.exchange.abort(clientLeft())
     if (this.#over) return
-    const detected = bytes && detect(bytes)
-    const answer = bytes && detected && refusalBytes(detected, bytes)
     if (answer !== undefined) this.#transport.write(answer)
     this.#lingering = true
     this.#transport.linger(this.#host.lingerTimeoutMs)
