@@ -1,15 +1,20 @@
 /** A master from its first line to its last: what it opens before the workers start, and closes after they left. */
 
+import { readFileSync } from 'node:fs'
+import { z } from 'zod'
+import { monotonicMs } from '../clock.ts'
 import type { Options } from '../options/table.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
 import { Master, type Setup } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { writePidfile } from './pidfile.ts'
-import { type Identity, identityVariables, workerIdentity } from './privileges.ts'
+import { giveLogFiles, type Identity, identityVariables, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
 import { watchSignals } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
+import { metricsInput, openMetrics, openStats } from './stats-server.ts'
+import { uwsgiStats } from './uwsgi-stats.ts'
 import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
 
 export interface MasterRun {
@@ -33,6 +38,9 @@ export async function runMaster(run: MasterRun): Promise<number> {
   try {
     const identity = workerIdentity(options)
     const log = openMasterLog(options)
+    const giveLogs = ({ logFile, accessLogFile }: Options): void => {
+      if (identity !== undefined) giveLogFiles(identity, [logFile, accessLogFile])
+    }
     if (options.pidfile !== undefined) closers.push(writePidfile(options.pidfile))
     const sockets = new Sockets(identity, takeActivatedFds(process.env))
     closers.push(() => sockets.keepOnly([]))
@@ -44,14 +52,20 @@ export async function runMaster(run: MasterRun): Promise<number> {
         listeners,
         sockets,
         log,
-        startWorker: (slot, setup, events) => startWorker(workerStart(run, identity, slot, setup), events),
+        startWorker: (slot, setup, events) => {
+          giveLogs(setup.options)
+          return startWorker(workerStart(run, identity, slot, setup), events)
+        },
         reload: run.reload,
         adopt: (adopted) => log.adopt(adopted),
-        reopenLogs: () => log.reopen(),
+        reopenLogs: () => {
+          log.reopen()
+          giveLogs(master.setup.options)
+        },
         exit: resolve,
       })
       closers.push(watchSignals((command, signal) => master.signal(command, signal)))
-      openServices(master, options, log, closers).then(() => {
+      openServices(run, master, log, closers).then(() => {
         const addresses = listeners.map(({ info }) => `${info.protocol} ${info.address}`)
         log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) listens on ${addresses.join(', ')}`)
         master.run()
@@ -74,11 +88,39 @@ function workerStart(run: MasterRun, identity: Identity | undefined, slot: numbe
   }
 }
 
-async function openServices(master: Master, options: Options, log: MasterLog, closers: (() => void)[]): Promise<void> {
-  if (options.control !== undefined) {
+async function openServices(run: MasterRun, master: Master, log: MasterLog, closers: (() => void)[]): Promise<void> {
+  const { control, stats, metrics, socketMode, backlog } = run.options
+  if (control !== undefined) {
     const warn = (message: string): void => log.warn({}, message)
-    closers.push(await openControl(options.control, (command, asker) => master.carryOut(command, asker), warn))
+    closers.push(await openControl(control, (command, asker) => master.carryOut(command, asker), warn))
   }
+  if (stats !== undefined) {
+    const version = packageVersion()
+    const service = await openStats(stats, socketMode, () =>
+      uwsgiStats({
+        roster: master.roster,
+        listeners: master.setup.listeners,
+        backlog,
+        application: run.application,
+        version,
+        nowMs: monotonicMs(),
+        wallClockMs: Date.now(),
+      }),
+    )
+    closers.push(service.close)
+    log.info({ address: service.address }, `statistics are at ${service.address}`)
+  }
+  if (metrics !== undefined) {
+    const service = await openMetrics(metrics, socketMode, () => metricsInput(master.roster))
+    closers.push(service.close)
+    log.info({ address: service.address }, `metrics are at ${service.address}, path /metrics`)
+  }
+}
+
+function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+  const { version } = z.object({ version: z.string() }).parse(manifest)
+  return `tsgi-${version}`
 }
 
 function warnAtStart(log: MasterLog, options: Options, sockets: Sockets): void {

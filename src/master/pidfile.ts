@@ -26,7 +26,12 @@ export function writePidfile(path: string, pid = process.pid): () => void {
     })
   }
   return () => {
-    if (readPid(path) === pid) unlinkSync(path)
+    if (readPid(path) !== pid) return
+    try {
+      unlinkSync(path)
+    } catch {
+      // Its folder may have been taken away; the next start finds a dead id and replaces the file.
+    }
   }
 }
 

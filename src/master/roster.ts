@@ -85,6 +85,7 @@ export interface Roster {
 /** What workers that are gone have done, so that sums never go back. */
 export interface History {
   readonly spawned: number
+  readonly spawnedBySlot: ReadonlyMap<number, number>
   /** Died without being told to leave. */
   readonly died: number
   readonly reloads: number
@@ -138,7 +139,15 @@ export function createRoster(workers: number): Roster {
     stop: undefined,
     everReady: false,
     exited: false,
-    history: { spawned: 0, died: 0, reloads: 0, failedReloads: 0, requestsTotal: 0, counters: [] },
+    history: {
+      spawned: 0,
+      spawnedBySlot: new Map(),
+      died: 0,
+      reloads: 0,
+      failedReloads: 0,
+      requestsTotal: 0,
+      counters: [],
+    },
   }
 }
 
@@ -281,7 +290,9 @@ function foldAction(roster: Roster, action: Action, pid: number | undefined, now
   switch (action.kind) {
     case 'spawn': {
       const { id, slot, generation } = action
-      const history = { ...roster.history, spawned: roster.history.spawned + 1 }
+      const before = roster.history
+      const spawnedBySlot = new Map(before.spawnedBySlot).set(slot, (before.spawnedBySlot.get(slot) ?? 0) + 1)
+      const history = { ...before, spawned: before.spawned + 1, spawnedBySlot }
       const worker: WorkerView = { ...BLANK, id, slot, generation, pid, spawnedAtMs: nowMs, heardAtMs: nowMs }
       return { ...roster, lastId: id, history, workers: [...roster.workers, worker] }
     }
