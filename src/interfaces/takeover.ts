@@ -76,8 +76,9 @@ export function installListenTakeover(): ListenTakeover {
   const waiting = new Set<() => void>()
   const listen: Listen = net.Server.prototype.listen
   net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
-    // A server that listens already gets the error that Node throws then.
-    if (!isHttpServer(this) || this.listening) return Reflect.apply(listen, this, parameters)
+    // A server that listens already gets the error that Node throws then. A bound handle is tsgi's own HTTP listener's.
+    if (!isHttpServer(this) || this.listening || isBoundHandle(parameters[0]))
+      return Reflect.apply(listen, this, parameters)
     take(this, parseListen(parameters), taken)
     for (const wake of waiting) wake()
     return this
@@ -105,6 +106,9 @@ export function installListenTakeover(): ListenTakeover {
       }),
   }
 }
+
+const isBoundHandle = (first: unknown): boolean =>
+  typeof first === 'object' && first !== null && 'onconnection' in first
 
 function isHttpServer(server: net.Server): server is http.Server {
   return server instanceof http.Server || server instanceof https.Server

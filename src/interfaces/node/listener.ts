@@ -7,6 +7,8 @@ import { Exchange } from './exchange.ts'
 import { MessagePair, requestStarted } from './messages.ts'
 import { fillRequest, type RequestConstructor, requestConstructor } from './request.ts'
 import { type ResponseConstructor, responseConstructor } from './response.ts'
+import { hooksWork } from './self-test.ts'
+import { runAsText } from './text-exchange.ts'
 import { isUpgrade, runUpgrade } from './upgrade.ts'
 
 interface Constructors {
@@ -17,13 +19,15 @@ interface Constructors {
 /**
  * Requests are emitted on `server` as node:http emits them, so that whatever hooks a server sees them. The server does not
  * listen; whether it says so is its own matter.
+ * @param hooked false: the documented way only, for tests and for versions of Node that fail the self-test
  */
-export function serverApplication(server: http.Server): Application {
+export function serverApplication(server: http.Server, hooked = hooksWork()): Application {
   const { Request, Response } = constructorsFor(server)
   return (environ, startResponse) => {
     if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
       return runUpgrade(environ, startResponse, server, Request)
     }
+    if (!hooked) return runAsText(environ, startResponse, server, Request)
     return runRequest(environ, startResponse, server, Request, Response)
   }
 }
