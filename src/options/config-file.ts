@@ -9,12 +9,17 @@ import { buffer } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { unpack } from 'msgpackr'
 import { asError, describe, TsgiError } from '../errors.ts'
-import type { ConfigAnswer } from './config-child.ts'
 
 export const CONFIG_NAMES = ['tsgi.config.ts', 'tsgi.config.js', 'tsgi.config.mjs', 'tsgi.config.json'] as const
 
 /** A file that waits for a network must not hang a reload for ever. */
 const READ_TIMEOUT_MS = 30_000
+
+/** What the process that imports the file sends back, as MessagePack. */
+export type ConfigAnswer =
+  | { readonly ok: true; readonly values: Readonly<Record<string, unknown>> }
+  /** `stack` when the file itself failed, undefined when what it exports is no configuration. */
+  | { readonly ok: false; readonly message: string; readonly stack?: string }
 
 export interface ConfigFile {
   /** Absolute. */
@@ -78,9 +83,9 @@ async function readModule(path: string): Promise<Readonly<Record<string, unknown
 /** Compiled, the child is plain JavaScript; from source (the tests) it needs tsx itself. */
 function childProgram(): string[] {
   const compiled = import.meta.url.endsWith('.js')
-  if (compiled) return [fileURLToPath(new URL('config-child.js', import.meta.url))]
+  if (compiled) return [fileURLToPath(new URL('../cli/config-child.js', import.meta.url))]
   const tsx = createRequire(import.meta.url).resolve('tsx')
-  return ['--import', pathToFileURL(tsx).href, fileURLToPath(new URL('config-child.ts', import.meta.url))]
+  return ['--import', pathToFileURL(tsx).href, fileURLToPath(new URL('../cli/config-child.ts', import.meta.url))]
 }
 
 function usage(path: string, text: string, cause?: unknown): TsgiError {

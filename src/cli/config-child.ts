@@ -3,47 +3,22 @@
  * as MessagePack. So a file in TypeScript leaves no loader hook in the master, and a reload reads everything anew.
  */
 
-import { writeSync } from 'node:fs'
-import { pathToFileURL } from 'node:url'
+import { writeFileSync } from 'node:fs'
+import { types } from 'node:util'
 import { pack } from 'msgpackr'
 import { asError, describe } from '../errors.ts'
+import type { ConfigAnswer } from '../options/config-file.ts'
+import { importFile } from '../worker/typescript.ts'
 
-export type ConfigAnswer =
-  | { readonly ok: true; readonly values: Record<string, unknown> }
-  /** `stack` when the file itself failed, undefined when what it exports is no configuration. */
-  | { readonly ok: false; readonly message: string; readonly stack?: string }
-
-/** Node's own stripping refuses these; tsx compiles or resolves them. */
-const BEYOND_STRIPPING = [
-  'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX',
-  'ERR_UNKNOWN_FILE_EXTENSION',
-  'ERR_MODULE_NOT_FOUND',
-  'ERR_UNSUPPORTED_DIR_IMPORT',
-]
-
-async function importFile(path: string): Promise<unknown> {
-  const url = pathToFileURL(path).href
-  if (!/\.[cm]?ts$/.test(path)) return import(url)
-  if ('typescript' in process.features && process.features.typescript) {
-    try {
-      return await import(url)
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? error.code : undefined
-      if (typeof code !== 'string' || !BEYOND_STRIPPING.includes(code)) throw error
-    }
-  }
-  const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
-  esm.register()
-  cjs.register()
-  process.setSourceMapsEnabled(true)
-  // Another URL than the one that failed above, which Node remembers as failed.
-  return import(`${url}?tsx`)
-}
-
-/** `export default`, also where a CommonJS wrapper put it one level deeper. */
+/** `export default`, also where a CommonJS wrapper put it one level deeper, or what CommonJS assigned to module.exports. */
 function defaultExport(module: unknown): unknown {
   const outer = property(module, 'default')
+  if (outer === undefined && !isEsm(module)) return module
   return property(outer, '__esModule') === true ? property(outer, 'default') : outer
+}
+
+function isEsm(module: unknown): boolean {
+  return property(module, '__esModule') === true || types.isModuleNamespaceObject(module)
 }
 
 function property(value: unknown, name: string): unknown {
@@ -63,7 +38,7 @@ function findOpaque(value: unknown, name: string): string | undefined {
 
 async function readConfig(path: string): Promise<ConfigAnswer> {
   try {
-    const values = await defaultExport(await importFile(path))
+    const values = await defaultExport((await importFile(path, 'auto', () => undefined)).module)
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {
       const found = values === undefined ? 'it has no default export' : `its default export is ${describe(values)}`
       return { ok: false, message: `${found}; wanted: export default defineConfig({ ... })` }
@@ -84,6 +59,6 @@ function ownFrames(stack: string): string {
 }
 
 const answer = await readConfig(process.argv[2] ?? '')
-writeSync(3, pack(answer))
+writeFileSync(3, pack(answer))
 // A file that left a timer or a socket behind must not hold up the start.
 process.exit(0)
