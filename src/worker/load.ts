@@ -13,7 +13,7 @@ export interface LoadSettings {
   /** Told what an operator may want to know: a file that needed another loader than expected. */
   readonly say?: (message: string) => void
   /** Asked when a file exports no application: true where it started a server of its own instead (`listen`). */
-  readonly listened?: () => boolean
+  readonly listened?: () => boolean | Promise<boolean>
 }
 
 export interface LoadedExport {
@@ -51,7 +51,7 @@ export async function loadApplication(spec: string, settings: LoadSettings): Pro
   )
   const picked = pickExport(module, wanted.name)
   if (picked === undefined) {
-    if (wanted.name === undefined && settings.listened?.() === true) {
+    if (wanted.name === undefined && (await settings.listened?.()) === true) {
       return { exported: undefined, exportName: '', found: 'a server that listens', loader }
     }
     throw new TsgiError('TSGI_LOAD', missingExport(file, module, wanted.name))

@@ -3,12 +3,13 @@
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { asError, TsgiError } from '../errors.ts'
+import type { LoadedApplication } from '../interfaces/registry.ts'
 import { createLog, type Log } from '../log/logger.ts'
 import { parseMasterMessage } from '../message-schemas.ts'
 import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
-import { loadForBoot } from './boot.ts'
+import { bootApplication } from './boot.ts'
 import { Worker } from './worker.ts'
 
 const CHANNEL_FD = 3
@@ -64,18 +65,18 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
   const options = optionsOf(boot)
   const startedMs = performance.now()
   try {
-    const [loaded, fast] = await Promise.all([loadForBoot(boot, options, log), wantsFastAccept(log)])
+    const [loaded, fast] = await Promise.all([bootApplication(boot.application, options, log), wantsFastAccept(log)])
     const worker = new Worker({
       application: loaded.application,
       boot,
       options,
       fast,
-      state: loaded.state,
       log,
       send: (message) => channel.send(message),
+      draining: () => loaded.draining?.(),
       drained: (why) => {
         log.debug({ why }, 'drained')
-        void leave(channel, loaded.shutdown)
+        void leave(channel, loaded, log)
       },
     })
     process.on('message', (message: unknown, handle: unknown) => {
@@ -106,8 +107,12 @@ function stackOf(error: Error): string {
   return `${error.stack ?? error.message}${cause}`
 }
 
-async function leave(channel: Channel, shutdown: (() => Promise<void>) | undefined): Promise<void> {
-  await shutdown?.()
+async function leave(channel: Channel, loaded: LoadedApplication, log: Log): Promise<void> {
+  try {
+    await loaded.shutdown?.()
+  } catch (error) {
+    log.error({ err: asError(error) }, 'the application failed to shut down')
+  }
   channel.send({ kind: 'bye' }, () => process.exit(0))
 }
 

@@ -23,8 +23,9 @@ export interface WorkerStart {
   readonly boot: WorkerBoot
   readonly options: Options
   readonly fast: boolean
-  readonly state: Record<string, unknown> | undefined
   readonly log: Log
+  /** Draining begins: what would stay open for ever is told to end. */
+  readonly draining: () => void
   readonly send: (message: WorkerMessage) => void
   /** Everything is served, nothing is open. */
   readonly drained: (why: string) => void
@@ -35,6 +36,7 @@ type Phase = 'starting' | 'accepting' | 'full' | 'draining' | 'left'
 export class Worker {
   readonly #options: Options
   readonly #send: (message: WorkerMessage) => void
+  readonly #draining: () => void
   readonly #drained: (why: string) => void
   readonly #log: Log
   readonly #counters = new Counters()
@@ -51,16 +53,17 @@ export class Worker {
   #utilization = performance.eventLoopUtilization()
   #onAccepting: () => void = () => undefined
 
-  constructor({ application, boot, options, fast, state, log, send, drained }: WorkerStart) {
+  constructor({ application, boot, options, fast, log, send, draining, drained }: WorkerStart) {
     this.#options = options
     this.#log = log
     this.#send = send
+    this.#draining = draining
     this.#drained = drained
     this.#maxRequests = withJitter(options.maxRequests, options.maxRequestsJitter, Math.random())
     this.#accessLog = createAccessLog({ format: options.accessLog, file: options.accessLogFile })
     const settings = {
       environ: environSettings(options),
-      extensions: { 'tsgi.file_wrapper': fileWrapper, ...(state !== undefined && { 'tsgi.state': state }) },
+      extensions: { 'tsgi.file_wrapper': fileWrapper },
       maxBodyBytes: options.maxBodyBytes,
       closeTimeoutMs: options.closeTimeoutMs,
       requestTimeoutMs: options.requestTimeoutMs,
@@ -140,6 +143,7 @@ export class Worker {
     this.#listeners.release()
     this.#connections.drain()
     this.#http.drain()
+    this.#draining()
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     this.#settled()
   }
