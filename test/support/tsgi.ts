@@ -11,7 +11,7 @@ export const commandLine = join(import.meta.dirname, '..', '..', 'dist', 'cli', 
 export interface TsgiOptions {
   /** A path, with `:name` or without. */
   readonly app: string
-  /** Besides `--log-format json --socket-mode 0666`. */
+  /** Besides `--log-format json`, and `--socket-mode 0666` where there is a Unix socket. */
   readonly args?: readonly string[]
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
@@ -34,8 +34,10 @@ export interface Tsgi {
 export type LogRecord = Readonly<Record<string, unknown>>
 
 export async function startTsgi(options: TsgiOptions): Promise<Tsgi> {
+  const given = options.args ?? []
   // Front servers that start as root run their workers as www-data: the sockets of tests are open to everybody.
-  const args = ['serve', options.app, '--log-format', 'json', '--socket-mode', '0666', ...(options.args ?? [])]
+  const mode = given.some((each) => each.startsWith('/') || each.startsWith('unix:')) ? ['--socket-mode', '0666'] : []
+  const args = ['serve', options.app, '--log-format', 'json', ...mode, ...given]
   const server = startServer({
     name: 'tsgi',
     command: process.execPath,
@@ -58,7 +60,7 @@ export async function startTsgi(options: TsgiOptions): Promise<Tsgi> {
 }
 
 /** What the master says once, when as many workers as were asked for accept connections. */
-const READY = /"msg":"ready/
+const READY = /"msg":"ready: \d+ worker/
 
 function parseRecord(line: string): LogRecord[] {
   if (!line.startsWith('{')) return []

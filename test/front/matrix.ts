@@ -1,0 +1,203 @@
+/**
+ * Which front server speaks what to tsgi, and what works there: the expectations of the matrix tests and the source of
+ * docs/front-servers.md. Data only. What is not noted as a limit behaves as `behaviours.ts` expects.
+ */
+
+export type FrontName = 'nginx' | 'apache' | 'lighttpd' | 'caddy' | 'haproxy' | 'uwsgi'
+export type Protocol = 'uwsgi' | 'fastcgi' | 'scgi'
+export type Transport = 'unix' | 'tcp'
+
+/** Every behaviour once, with the words that the documentation uses. */
+export const BEHAVIOURS = {
+  path: 'The path arrives decoded in PATH_INFO and as sent in REQUEST_URI',
+  variables: 'Method, host with port, client address, scheme and Authorization arrive',
+  repeatedHeaders: 'A repeated request header arrives joined by commas, cookies by semicolons',
+  proxyHeader: 'A Proxy header never arrives as HTTP_PROXY',
+  nulInPath: 'A NUL in the path is refused with 400 or 404',
+  largeHead: 'A request head of 8 KB passes',
+  status: 'Any status and its reason phrase pass',
+  noBodyStatus: '204, 304 and HEAD have no body, and the connection to the client goes on',
+  responseHeaders: 'Repeated response headers stay apart, Latin-1 and 3,000 bytes in one pass',
+  redirect: 'A redirect passes as it is',
+  form: 'A form POST is read',
+  emptyBody: 'A POST without a body is an empty body',
+  upload: 'An upload of 5 MB arrives whole',
+  slowUpload: 'A body that comes in pieces arrives whole',
+  chunkedUpload: 'A chunked upload (no Content-Length) arrives whole',
+  expectContinue: 'A client that sends Expect: 100-continue is told to continue',
+  download: 'A download of 5 MB of unknown length arrives whole',
+  downloadLength: 'A download with Content-Length keeps it',
+  streaming: 'What the application yields reaches the client before the next piece is made',
+  unreadBody: 'An answer that leaves a body of 3 MB unread arrives',
+  http10: 'A client of HTTP/1.0 is served',
+  keepAlive: 'Many requests on one connection of the client',
+  concurrency: '50 requests at once',
+  exception: 'An exception before the head is a 500 without details',
+  brokenStream: 'A response of unknown length that breaks off does not look complete',
+  brokenLength: 'A response with Content-Length that breaks off does not look complete',
+  clientGone: 'The application learns that the client left while it works',
+  upgrade: 'A connection can be upgraded (WebSocket)',
+} as const
+
+export type BehaviourName = keyof typeof BEHAVIOURS
+
+/** What is seen of a behaviour from outside; compared as a whole. */
+export type Observation = Readonly<Record<string, unknown>>
+
+export interface Limit {
+  /** For the documentation: what happens instead, and why. */
+  readonly why: string
+  /** What the test sees instead, besides what stays as expected. Or that it cannot even be tried. */
+  readonly instead: Observation | 'not tried'
+  /** Not a loss: the outcome is right, only different. */
+  readonly harmless?: true
+}
+
+export interface Pair {
+  readonly front: FrontName
+  readonly protocol: Protocol
+  readonly transport: Transport
+  /** Where one pair of server and protocol has two configurations. */
+  readonly variant?: string
+  /** The sample file of this package that the test starts. */
+  readonly sample?: string
+  readonly directive: string
+  readonly limits: Partial<Record<BehaviourName, Limit>>
+}
+
+export const FRONT_TITLES: Readonly<Record<FrontName, string>> = {
+  nginx: 'nginx',
+  apache: 'Apache',
+  lighttpd: 'lighttpd',
+  caddy: 'Caddy',
+  haproxy: 'HAProxy',
+  uwsgi: "uWSGI's HTTP router",
+}
+
+export const pairTitle = ({ front, protocol, transport, variant }: Pair): string =>
+  [FRONT_TITLES[front], protocol, transport, ...(variant === undefined ? [] : [variant])].join(', ')
+
+const noReset: Limit = {
+  why: 'no reset can be sent over a Unix socket, so that only Content-Length shows the loss; use TCP or FastCGI',
+  instead: { complete: true },
+}
+
+const nginxNoUpgrade: Limit = {
+  why: 'fastcgi_pass does not hand a connection over',
+  instead: { status: 426, echoed: '' },
+}
+
+const NGINX: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
+  const address = transport === 'unix' ? 'unix:/run/tsgi/app.sock' : '127.0.0.1:9000'
+  const broken: Pair['limits'] = transport === 'unix' ? { brokenStream: noReset } : {}
+  return [
+    {
+      front: 'nginx',
+      protocol: 'uwsgi',
+      transport,
+      sample: 'nginx/app.conf',
+      directive: `uwsgi_pass ${address};`,
+      limits: broken,
+    },
+    {
+      front: 'nginx',
+      protocol: 'fastcgi',
+      transport,
+      sample: 'nginx/fastcgi.conf',
+      directive: `fastcgi_pass ${address}; fastcgi_keep_conn on;`,
+      limits: { upgrade: nginxNoUpgrade },
+    },
+    {
+      front: 'nginx',
+      protocol: 'scgi',
+      transport,
+      sample: 'nginx/scgi.conf',
+      directive: `scgi_pass ${address};`,
+      limits: broken,
+    },
+  ]
+})
+
+const APACHE: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
+  const target = (scheme: string): string =>
+    transport === 'unix' ? `unix:/run/tsgi/app.sock|${scheme}://tsgi-app/` : `${scheme}://127.0.0.1:9000/`
+  return [
+    {
+      front: 'apache',
+      protocol: 'uwsgi',
+      transport,
+      sample: 'apache/app-uwsgi.conf',
+      directive: `ProxyPass "/" "${target('uwsgi')}"`,
+      limits: {},
+    },
+    {
+      front: 'apache',
+      protocol: 'fastcgi',
+      transport,
+      sample: 'apache/app-fcgi.conf',
+      directive: `ProxyPass "/" "${target('fcgi')}" enablereuse=on`,
+      limits: {},
+    },
+    {
+      front: 'apache',
+      protocol: 'scgi',
+      transport,
+      sample: 'apache/app-scgi.conf',
+      directive: `ProxyPass "/" "${target('scgi')}"`,
+      limits: {},
+    },
+  ]
+})
+
+const APACHE_FILES: Pair = {
+  front: 'apache',
+  protocol: 'fastcgi',
+  transport: 'unix',
+  variant: 'SetHandler',
+  sample: 'apache/app-fcgi-files.conf',
+  directive: 'SetHandler "proxy:unix:/run/tsgi/app.sock|fcgi://tsgi-app"',
+  limits: {},
+}
+
+const LIGHTTPD: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
+  const address = transport === 'unix' ? '"socket" => "/run/tsgi/app.sock"' : '"host" => "127.0.0.1", "port" => 9000'
+  const server = (module: string): string =>
+    `${module}.server = ( "/" => (( ${address}, "check-local" => "disable", "fix-root-scriptname" => "enable" )) )`
+  return [
+    { front: 'lighttpd', protocol: 'fastcgi', transport, directive: server('fastcgi'), limits: {} },
+    { front: 'lighttpd', protocol: 'scgi', transport, directive: server('scgi'), limits: {} },
+    {
+      front: 'lighttpd',
+      protocol: 'uwsgi',
+      transport,
+      directive: `scgi.protocol = "uwsgi"; ${server('scgi')}`,
+      limits: {},
+    },
+  ]
+})
+
+const OTHERS: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => [
+  {
+    front: 'caddy',
+    protocol: 'fastcgi',
+    transport,
+    directive: `reverse_proxy ${transport === 'unix' ? 'unix//run/tsgi/app.sock' : '127.0.0.1:9000'} { transport fastcgi }`,
+    limits: {},
+  },
+  {
+    front: 'haproxy',
+    protocol: 'fastcgi',
+    transport,
+    directive: `server tsgi ${transport === 'unix' ? 'unix@/run/tsgi/app.sock' : '127.0.0.1:9000'} proto fcgi`,
+    limits: {},
+  },
+  {
+    front: 'uwsgi',
+    protocol: 'uwsgi',
+    transport,
+    directive: `uwsgi --http :80 --http-to ${transport === 'unix' ? '/run/tsgi/app.sock' : '127.0.0.1:9000'}`,
+    limits: {},
+  },
+])
+
+export const MATRIX: readonly Pair[] = [...NGINX, ...APACHE, APACHE_FILES, ...LIGHTTPD, ...OTHERS]
