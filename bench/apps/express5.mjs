@@ -1,0 +1,8 @@
+import express from 'express'
+
+export const application = express()
+application.get('/', (_request, response) => {
+  response.type('text/plain').send('Hello, World!')
+})
+
+export const listen = (socket) => application.listen(socket)
