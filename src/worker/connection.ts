@@ -9,7 +9,7 @@ import { asError, TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
-import { OpenRequest } from './open-request.ts'
+import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
 /** What a worker is to its connections. */
@@ -31,7 +31,7 @@ export interface ConnectionHost {
   closed(connection: Connection): void
 }
 
-export class Connection implements TransportEvents {
+export class Connection implements TransportEvents, Carrier {
   readonly #host: ConnectionHost
   /** Where the socket may speak several protocols, until it is known which. */
   readonly #first: FirstBytes | undefined
@@ -162,12 +162,10 @@ export class Connection implements TransportEvents {
     this.#transport.flow(wanted)
   }
 
-  /** @returns whether the connection goes on after the response of this request, which the encoder says at its end */
   keeps(request: OpenRequest): boolean {
     return request.keepConnection && !this.#host.draining
   }
 
-  /** The whole response was written. */
   responded(request: OpenRequest): void {
     this.#closeRequest(request)
     if (this.#over) return

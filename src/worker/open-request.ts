@@ -3,11 +3,29 @@
 import type { HeaderList, Upgraded } from '../application.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
-import type { Params } from '../protocol/codec.ts'
-import type { Connection } from './connection.ts'
+import type { Params, Protocol } from '../protocol/codec.ts'
+
+/** The connection, as its requests see it. */
+export interface Carrier {
+  readonly protocol: Protocol
+  readonly saturated: boolean
+  /** Resolves when there is room to write, or nobody to write to. */
+  waitForDrain(): Promise<void>
+  write(bytes: Uint8Array): void
+  /** A request changed its mind about wanting its body. */
+  flow(): void
+  /** The connection goes on after the response of this request: the encoder says so at its end. */
+  keeps(request: OpenRequest): boolean
+  /** The whole response was written. */
+  responded(request: OpenRequest): void
+  /** The response broke off. */
+  brokeOff(request: OpenRequest): void
+  /** Hands the socket to the application. */
+  upgrade(request: OpenRequest): Upgraded
+}
 
 export class OpenRequest implements Sink {
-  readonly #connection: Connection
+  readonly #connection: Carrier
   readonly requestId: number
   readonly params: Params
   readonly keepConnection: boolean
@@ -18,7 +36,7 @@ export class OpenRequest implements Sink {
   wantsBody = true
   #exchange: Exchange | undefined
 
-  constructor(connection: Connection, requestId: number, params: Params, keepConnection: boolean) {
+  constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
     this.#connection = connection
     this.requestId = requestId
     this.params = params

@@ -1,0 +1,138 @@
+/** The dependency rule: who may import whom, read from the imports themselves. */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect, test } from 'vitest'
+
+const SRC = resolve(import.meta.dirname, '../src')
+
+/** Every folder may import the files that stand in src/ itself, save index.ts. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  '.': [],
+  protocol: [],
+  gateway: ['protocol'],
+  client: ['protocol'],
+  options: [],
+  metrics: [],
+  log: ['gateway'],
+  interfaces: ['gateway'],
+  middleware: ['gateway'],
+  worker: ['protocol', 'gateway', 'interfaces', 'middleware', 'options', 'metrics', 'log'],
+  master: ['options', 'metrics', 'log'],
+  cli: ['options', 'master', 'log', 'client', 'worker', 'middleware', 'gateway', 'interfaces', 'metrics'],
+}
+
+/** Sans-IO: a codec or an exchange that could open a file or a socket would be tested with one. */
+const NO_NODE = ['protocol', 'gateway']
+
+const MAX_LINES = 400
+
+interface SourceFile {
+  readonly path: string
+  readonly folder: string
+  readonly text: string
+  readonly imports: readonly string[]
+}
+
+function sources(): SourceFile[] {
+  return readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.ts'))
+    .map((path) => {
+      const text = readFileSync(join(SRC, path), 'utf8')
+      const imports = [...text.matchAll(/^(?:import|export)\b[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm)]
+      return {
+        path,
+        folder: folderOf(path),
+        text,
+        imports: imports.map(([, from, bare]) => from ?? bare ?? ''),
+      }
+    })
+}
+
+const folderOf = (path: string): string => (path.includes('/') ? (path.split('/')[0] ?? '') : '.')
+
+const FILES = sources()
+
+/** By file: the files of src/ that it imports. */
+const TARGETS: ReadonlyMap<string, readonly string[]> = new Map(
+  FILES.map((file) => [
+    file.path,
+    file.imports
+      .filter((specifier) => specifier.startsWith('.'))
+      .map((specifier) => relative(SRC, resolve(SRC, dirname(file.path), specifier))),
+  ]),
+)
+
+test('there are sources to look at', () => {
+  expect(FILES.length).toBeGreaterThan(50)
+  expect(new Set(FILES.map(({ folder }) => folder))).toEqual(new Set(Object.keys(MAY_IMPORT)))
+})
+
+test.each(Object.keys(MAY_IMPORT).filter((folder) => folder !== '.'))(
+  '%s imports only what stands below it',
+  (folder) => {
+    const breaches = FILES.filter((file) => file.folder === folder).flatMap((file) =>
+      (TARGETS.get(file.path) ?? [])
+        .filter((target) => target === 'index.ts' || !isAllowed(folder, folderOf(target)))
+        .map((target) => `${file.path} imports ${target}`),
+    )
+    expect(breaches).toEqual([])
+  },
+)
+
+function isAllowed(from: string, to: string): boolean {
+  return from === to || to === '.' || MAY_IMPORT[from]?.includes(to) === true
+}
+
+test('the master cannot parse a request even by accident: nothing it reaches could', () => {
+  const reached = new Set(reachableFrom('master/main.ts'))
+  expect(reached.size).toBeGreaterThan(20)
+  const parsers = [...reached].filter((path) =>
+    ['protocol', 'gateway', 'interfaces', 'worker'].includes(folderOf(path)),
+  )
+  expect(parsers).toEqual([])
+})
+
+function reachableFrom(start: string): string[] {
+  const reached = new Set<string>()
+  const waiting = [start]
+  for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
+    if (reached.has(path)) continue
+    reached.add(path)
+    waiting.push(...(TARGETS.get(path) ?? []))
+  }
+  return [...reached]
+}
+
+test.each(NO_NODE)('%s imports no module of node', (folder) => {
+  const breaches = FILES.filter((file) => file.folder === folder)
+    .filter(({ imports }) => imports.some((specifier) => specifier.startsWith('node:')))
+    .map(({ path }) => path)
+  expect(breaches).toEqual([])
+})
+
+test('a worker is reached only by being started, a master only through its own face', () => {
+  const breaches = FILES.filter(({ imports }) => imports.some((specifier) => specifier.endsWith('worker/main.ts')))
+  expect(breaches.map(({ path }) => path)).toEqual([])
+})
+
+test(`no file is longer than ${MAX_LINES} lines: past that it has two jobs`, () => {
+  const long = FILES.filter(({ text }) => text.split('\n').length - 1 > MAX_LINES).map(({ path }) => path)
+  expect(long).toEqual([])
+})
+
+test('files do not import each other in a circle', () => {
+  const circles: string[] = []
+  const done = new Set<string>()
+  const visit = (path: string, trail: readonly string[]): void => {
+    if (trail.includes(path)) {
+      circles.push([...trail.slice(trail.indexOf(path)), path].join(' -> '))
+      return
+    }
+    if (done.has(path)) return
+    for (const target of TARGETS.get(path) ?? []) visit(target, [...trail, path])
+    done.add(path)
+  }
+  for (const path of TARGETS.keys()) visit(path, [])
+  expect(circles).toEqual([])
+})
