@@ -68,7 +68,7 @@ interface Asked {
   readonly host: string | undefined
   readonly path: string | undefined
   readonly signal: AbortSignal | undefined
-  readonly callback: (() => void) | undefined
+  readonly callback: ((this: unknown) => void) | undefined
 }
 
 export function installListenTakeover(): ListenTakeover {
@@ -147,7 +147,7 @@ function take(server: http.Server, asked: Asked, taken: TakenServer[]): void {
 /** listen(port, host, backlog, callback), listen(path, ...), listen({ port, host, path, signal }, callback). */
 function parseListen(parameters: readonly unknown[]): Asked {
   const last = parameters.at(-1)
-  const callback = typeof last === 'function' ? () => void Reflect.apply(last, undefined, []) : undefined
+  const callback = isCallback(last) ? last : undefined
   const [first, second] = parameters
   if (typeof first === 'object' && first !== null) {
     const { port, host, path, signal }: { port?: unknown; host?: unknown; path?: unknown; signal?: unknown } = first
@@ -167,6 +167,10 @@ function parseListen(parameters: readonly unknown[]): Asked {
     signal: undefined,
     callback,
   }
+}
+
+function isCallback(value: unknown): value is (this: unknown) => void {
+  return typeof value === 'function'
 }
 
 function portOf(value: unknown): number | undefined {

@@ -375,6 +375,16 @@ test('a response timeout is told, and ends the request when nobody listens', asy
   expect(untold.status).toBe(500)
 })
 
+test('message classes given to createServer keep their members', async () => {
+  class Request extends http.IncomingMessage {
+    get shout(): string {
+      return `${this.url}!`
+    }
+  }
+  const server = http.createServer({ IncomingMessage: Request }, (request, reply) => reply.end(request.shout))
+  expect((await requestInMemory(serverApplication(server), { path: '/a' })).text).toBe('/a!')
+})
+
 test('whoever hooks the server sees its requests', async () => {
   const server = http.createServer((_request, reply) => reply.end('x'))
   const seen: unknown[] = []

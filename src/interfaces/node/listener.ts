@@ -73,9 +73,17 @@ function constructorsFor(server: http.Server): Constructors {
   const [listener] = listeners
   const prototypes = listeners.length === 1 ? expressPrototypes(listener) : undefined
   return {
-    Request: requestConstructor(prototypes?.request ?? http.IncomingMessage.prototype),
-    Response: responseConstructor(prototypes?.response ?? http.ServerResponse.prototype),
+    Request: requestConstructor(prototypes?.request ?? optionPrototype(server, 'IncomingMessage')),
+    Response: responseConstructor(prototypes?.response ?? optionPrototype(server, 'ServerResponse')),
   }
+}
+
+/** http.createServer({ IncomingMessage, ServerResponse }): the members of such classes are there, their constructors do not run. */
+function optionPrototype(server: http.Server, name: 'IncomingMessage' | 'ServerResponse'): object {
+  const symbol = Object.getOwnPropertySymbols(server).find(({ description }) => description === name)
+  const given: unknown = symbol === undefined ? undefined : Reflect.get(server, symbol)
+  const own = http[name].prototype
+  return typeof given === 'function' && given.prototype instanceof http[name] ? given.prototype : own
 }
 
 export function expressPrototypes(listener: unknown): { request: object; response: object } | undefined {

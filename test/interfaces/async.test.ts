@@ -1,0 +1,189 @@
+import { describe, expect, test } from 'vitest'
+import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { asyncInterface } from '../../src/interfaces/async.ts'
+import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async-types.ts'
+
+const bytes = (text: string) => new TextEncoder().encode(text)
+
+const ask = (http: NonNullable<Handlers['http']>, request: MemoryRequest = {}) =>
+  requestInMemory(asyncInterface(asyncApp({ http })).application, request)
+
+describe('http', () => {
+  test('a response in one piece is one write with its length', async () => {
+    const response = await ask(async (_scope, _receive, send) => {
+      await send({ type: 'http.response.start', status: 201, headers: [['x-a', '1']] })
+      await send({ type: 'http.response.body', body: bytes('whole') })
+    })
+    expect(response.statusLine).toBe('201 Created')
+    expect(response.headers).toEqual([
+      ['x-a', '1'],
+      ['Content-Length', '5'],
+    ])
+  })
+
+  test('the scope says what the front server said', async () => {
+    let seen: HttpScope | undefined
+    await ask(
+      async (scope, _receive, send) => {
+        seen = scope
+        await send({ type: 'http.response.start', status: 204 })
+        await send({ type: 'http.response.body' })
+      },
+      {
+        path: '/caf%C3%A9?q=%20',
+        headers: [['X-Two-Words', 'v']],
+        params: {
+          REMOTE_PORT: '4711',
+          SERVER_PROTOCOL: 'HTTP/2.0',
+          HTTPS: 'on',
+          SCRIPT_NAME: '/app',
+          SERVER_PORT: '443',
+        },
+      },
+    )
+    expect(seen).toMatchObject({
+      ...{ type: 'http', method: 'GET', scheme: 'https', httpVersion: '2', path: '/app/café', rootPath: '/app' },
+      ...{ rawPath: '/caf%C3%A9', queryString: 'q=%20', headers: [['x-two-words', 'v']] },
+      ...{ client: ['127.0.0.1', 4711], server: ['localhost', 443] },
+    })
+  })
+
+  test('a path that is no UTF-8 is a 400', async () => {
+    const response = await ask(async () => undefined, { params: { PATH_INFO: '/\xff' } })
+    expect(response.status).toBe(400)
+  })
+
+  test('the body comes in messages; after it receive waits for the end of the response', async () => {
+    let last: unknown
+    const response = await ask(
+      async (_scope, receive, send) => {
+        let text = ''
+        for (let more = true; more; ) {
+          const message = await receive()
+          if (message.type === 'http.disconnect') break
+          text += Buffer.from(message.body).toString()
+          more = message.moreBody
+        }
+        const disconnected = receive()
+        await send({ type: 'http.response.start', status: 200 })
+        await send({ type: 'http.response.body', body: bytes(text), moreBody: true })
+        await send({ type: 'http.response.body' })
+        last = await disconnected
+      },
+      { method: 'POST', body: 'payload' },
+    )
+    expect(response.text).toBe('payload')
+    expect(last).toEqual({ type: 'http.disconnect' })
+  })
+
+  test('messages that are wrong or out of order reject', async () => {
+    const problems: string[] = []
+    const note = (error: unknown): void => void problems.push(String(error))
+    const response = await ask(async (_scope, _receive, send) => {
+      await send({ type: 'http.response.body' }).catch(note)
+      await send({ type: 'websocket.accept' } as never).catch(note)
+      await send({ type: 'http.response.start', status: 200 })
+      await send({ type: 'http.response.start', status: 200 }).catch(note)
+      await send({ type: 'http.response.body', body: 'text' } as never).catch(note)
+      await send({ type: 'http.response.body', body: bytes('x') })
+      await send({ type: 'http.response.body', body: bytes('y') }).catch(note)
+    })
+    expect(response.text).toBe('x')
+    expect(problems.length).toBe(5)
+  })
+
+  test('returning too early is an error: 500 before the head, a broken response after it', async () => {
+    expect((await ask(async () => undefined)).status).toBe(500)
+    const broken = await ask(async (_scope, _receive, send) => {
+      await send({ type: 'http.response.start', status: 200 })
+      await send({ type: 'http.response.body', body: bytes('part'), moreBody: true })
+    })
+    expect([broken.status, broken.complete]).toEqual([200, false])
+  })
+
+  test('send rejects with ClientDisconnected once the client has left', async () => {
+    const leave = new AbortController()
+    let reason: unknown
+    await ask(
+      async (_scope, receive, send) => {
+        await receive()
+        setImmediate(() => leave.abort())
+        expect(await receive()).toEqual({ type: 'http.disconnect' })
+        await send({ type: 'http.response.start', status: 200 }).catch((error: unknown) => {
+          reason = error
+        })
+      },
+      { signal: leave.signal },
+    )
+    await expect.poll(() => reason).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
+  })
+
+  test('what fails after the response is logged and changes nothing', async () => {
+    const response = await ask(async (_scope, _receive, send) => {
+      await send({ type: 'http.response.start', status: 200 })
+      await send({ type: 'http.response.body', body: bytes('done') })
+      throw new Error('afterwards')
+    })
+    expect([response.text, response.complete, response.errors]).toEqual(['done', true, []])
+    expect(response.warnings.join()).toContain('afterwards')
+  })
+})
+
+describe('lifespan', () => {
+  const http: Handlers['http'] = async (scope, _receive, send) => {
+    await send({ type: 'http.response.start', status: 200 })
+    await send({ type: 'http.response.body', body: bytes(String(scope.state['name'])) })
+  }
+
+  test('runs from startup to shutdown, and its state reaches every request', async () => {
+    const seen: string[] = []
+    const app = asyncInterface(
+      asyncApp({
+        http,
+        lifespan: async (scope, receive, send) => {
+          seen.push((await receive()).type)
+          scope.state['name'] = 'stored'
+          await send({ type: 'lifespan.startup.complete' })
+          seen.push((await receive()).type)
+          await send({ type: 'lifespan.shutdown.complete' })
+        },
+      }),
+    )
+    await app.startup()
+    expect((await requestInMemory(app.application)).text).toBe('stored')
+    await app.shutdown()
+    expect(seen).toEqual(['lifespan.startup', 'lifespan.shutdown'])
+  })
+
+  test('an application without it starts', async () => {
+    const app = asyncInterface(asyncApp({ http }))
+    await app.startup()
+    await app.shutdown()
+  })
+
+  test('a startup that fails or throws is a failed boot', async () => {
+    const failing = asyncApp({
+      lifespan: async (_scope, receive, send) => {
+        await receive()
+        await send({ type: 'lifespan.startup.failed', message: 'no database' })
+      },
+    })
+    await expect(asyncInterface(failing).startup()).rejects.toThrow(/no database/)
+    const throwing = asyncApp({
+      lifespan: async () => {
+        throw new Error('thrown')
+      },
+    })
+    await expect(asyncInterface(throwing).startup()).rejects.toThrow('thrown')
+  })
+})
+
+test('a WebSocket on a connection that cannot be handed over is a 501', async () => {
+  const response = await requestInMemory(asyncInterface(asyncApp({})).application, {
+    headers: [
+      ['Connection', 'keep-alive, Upgrade'],
+      ['Upgrade', 'websocket'],
+    ],
+  })
+  expect(response.status).toBe(501)
+})

@@ -1,0 +1,337 @@
+import { describe, expect, test } from 'vitest'
+import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { type FetchHandler, fetchApplication } from '../../src/interfaces/fetch.ts'
+import { prepareFetchGlobals } from '../../src/interfaces/fetch-globals.ts'
+import { NativeRequest, NativeResponse } from '../../src/interfaces/native-fetch.ts'
+import { requestUrl } from '../../src/interfaces/request-url.ts'
+
+prepareFetchGlobals()
+
+const ask = (handler: FetchHandler, request: MemoryRequest = {}) => requestInMemory(fetchApplication(handler), request)
+
+const text = (value: string) => new TextEncoder().encode(value)
+
+describe('the request', () => {
+  test('is a Request to whoever asks', async () => {
+    let facts: unknown
+    await ask((request) => {
+      facts = [
+        request instanceof Request,
+        request instanceof NativeRequest,
+        request.headers instanceof Headers,
+        Object.prototype.toString.call(request),
+        request.signal instanceof AbortSignal,
+        request.credentials,
+        request.body,
+      ]
+      return new Response()
+    })
+    expect(facts).toEqual([true, true, true, '[object Request]', true, 'same-origin', null])
+  })
+
+  test('says what the platform says about the same request', async () => {
+    const seen = (request: Request) => ({
+      ...{ method: request.method, url: request.url, headers: [...request.headers], used: request.bodyUsed },
+      ...{
+        agent: request.headers.get('USER-agent'),
+        none: request.headers.get('x-none'),
+        has: request.headers.has('a'),
+      },
+    })
+    let ours: unknown
+    const headers = [
+      ['Host', 'Example.COM:80'],
+      ['User-Agent', 'test'],
+      ['X-Two-Words', 'a b'],
+    ] as const
+    await ask(
+      (request) => {
+        ours = seen(request)
+        return new Response()
+      },
+      { path: '/a/./b?c=%2F', headers },
+    )
+    const platform = new NativeRequest('http://Example.COM:80/a/./b?c=%2F', {
+      headers: headers.map(([...pair]) => pair),
+    })
+    expect(ours).toEqual(seen(platform))
+  })
+
+  const body: MemoryRequest = { method: 'POST', body: '{"a":1}', headers: [['Content-Type', 'application/json']] }
+  const readers: Readonly<Record<string, (request: Request) => Promise<string>>> = {
+    text: (request) => request.text(),
+    json: async (request) => JSON.stringify(await request.json()),
+    arrayBuffer: async (request) => Buffer.from(await request.arrayBuffer()).toString(),
+    blob: async (request) => (await request.blob()).text(),
+    body: async (request) => new NativeResponse(request.body).text(),
+    clone: async (request) => (await request.clone().text()) && request.text(),
+    'a new Request': (request) => new Request(request).text(),
+    'a new Request with another URL': (request) => new Request('http://a.example/', request).text(),
+  }
+  test.each(Object.entries(readers))('gives its body once: %s', async (_name, read) => {
+    const response = await ask(async (request) => {
+      const before = request.bodyUsed
+      const content = await read(request)
+      const again = await request.text().catch((error: unknown) => (error instanceof TypeError ? 'TypeError' : 'other'))
+      return new Response([content, before, again].join(' '))
+    }, body)
+    expect(response.text).toBe('{"a":1} false TypeError')
+  })
+
+  test('reads a form', async () => {
+    const response = await ask(async (request) => new Response(String((await request.formData()).get('x'))), {
+      method: 'POST',
+      body: 'x=7&y=8',
+      headers: [['Content-Type', 'application/x-www-form-urlencoded']],
+    })
+    expect(response.text).toBe('7')
+  })
+
+  test('aborts when the client leaves', async () => {
+    const leave = new AbortController()
+    let reason: unknown
+    await ask(
+      (request) =>
+        new Promise((resolve) => {
+          request.signal.addEventListener('abort', () => {
+            reason = request.signal.reason
+            resolve(new Response())
+          })
+          setImmediate(() => leave.abort())
+        }),
+      { signal: leave.signal },
+    )
+    expect(reason).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
+  })
+
+  test('the environ is in env and in the context', async () => {
+    const response = await ask((_request, env, context) => {
+      return new Response(`${env.environ['REMOTE_ADDR']} ${context.environ === env.environ}`)
+    })
+    expect(response.text).toBe('127.0.0.1 true')
+  })
+})
+
+test('URLs are those of the platform, parsed or not', () => {
+  const hosts = [
+    'a.example',
+    'A.example',
+    'a.example:8080',
+    'a.example:80',
+    '127.0.0.1',
+    '010.1.1.1',
+    '[::1]:8000',
+    'xn--a',
+  ]
+  const targets = ['/', '/a/b?c=d', '/a/../b', '/%2e%2e/x', '//b/c', '/a b', '/ä', "/it's", '/?a=b#c', '/a|b', '/a"b']
+  for (const HTTP_HOST of hosts) {
+    for (const REQUEST_URI of targets) {
+      const environ = { HTTP_HOST, REQUEST_URI, 'tsgi.url_scheme': 'http' }
+      const of = () => requestUrl(environ as unknown as Parameters<typeof requestUrl>[0])
+      const wanted = `http://${HTTP_HOST}${REQUEST_URI}`
+      if (URL.canParse(wanted)) expect(of()).toBe(new URL(wanted).href)
+      else expect(of).toThrow(TypeError)
+    }
+  }
+})
+
+describe('the response', () => {
+  test('of a string is sent at once, with its length and its type', async () => {
+    const response = await ask(() => new Response('hällo'))
+    expect(response.headers).toEqual([
+      ['content-type', 'text/plain;charset=UTF-8'],
+      ['Content-Length', '6'],
+    ])
+    expect(response.chunks.length).toBe(1)
+    expect(response.text).toBe('hällo')
+  })
+
+  const bodies: Readonly<Record<string, () => ConstructorParameters<typeof Response>[0]>> = {
+    string: () => 'abc',
+    Uint8Array: () => text('abc'),
+    ArrayBuffer: () => text('abc').buffer,
+    DataView: () => new DataView(text('abc').buffer),
+    Blob: () => new Blob(['a', 'bc']),
+    URLSearchParams: () => new URLSearchParams('abc'),
+    ReadableStream: () => new Blob(['abc']).stream(),
+  }
+  describe.each([
+    ['ours', () => Response],
+    ['of the platform', () => NativeResponse],
+  ])('%s', (_name, constructorOf) => {
+    test.each(Object.entries(bodies))('carries a body of kind %s', async (kind, body) => {
+      const Constructor = constructorOf()
+      const response = await ask(() => new Constructor(body(), { status: 203, headers: { 'X-A': '1' } }))
+      expect(response.status).toBe(203)
+      expect(response.text).toBe(kind === 'URLSearchParams' ? 'abc=' : 'abc')
+      expect(response.headers).toContainEqual(['x-a', '1'])
+      expect(response.errors).toEqual([])
+    })
+
+    test('never merges Set-Cookie', async () => {
+      const Constructor = constructorOf()
+      const response = await ask(() => {
+        const answer = new Constructor('x', { headers: [['Set-Cookie', 'a=1']] })
+        answer.headers.append('Set-Cookie', 'b=2')
+        return answer
+      })
+      expect(response.headers.filter(([name]) => name === 'set-cookie').map(([, value]) => value)).toEqual([
+        'a=1',
+        'b=2',
+      ])
+    })
+  })
+
+  test('behaves as the platform’s does', async () => {
+    const made = (Constructor: typeof NativeResponse) => [
+      new Constructor(),
+      new Constructor('x', { status: 404, statusText: 'Nope' }),
+      new Constructor('x', { headers: { 'content-type': 'a/b', 'X-Two': ' trimmed ' } }),
+      new Constructor('x', {
+        headers: [
+          ['a', '1'],
+          ['A', '2'],
+        ],
+      }),
+      new Constructor('x', new Constructor(null, { status: 202, headers: { a: 'b' } })),
+      Constructor.json({ a: 1 }, { status: 201 }),
+      Constructor.redirect('http://a.example/b', 303),
+    ]
+    const facts = async (response: Response) => ({
+      ...{ status: response.status, statusText: response.statusText, ok: response.ok, type: response.type },
+      headers: [...response.headers],
+      isResponse: response instanceof Response && response instanceof NativeResponse,
+      clone: await response.clone().text(),
+      text: await response.text(),
+      used: response.bodyUsed,
+    })
+    const ours = await Promise.all(made(Response).map(facts))
+    expect(ours).toEqual(await Promise.all(made(NativeResponse).map(facts)))
+  })
+
+  test('is refused where the platform refuses it', () => {
+    for (const Constructor of [Response, NativeResponse]) {
+      expect(() => new Constructor('x', { status: 204 })).toThrow(TypeError)
+      expect(() => new Constructor('x', { status: 99 })).toThrow(RangeError)
+      expect(() => new Constructor('x', { headers: { 'a b': 'c' } })).toThrow(TypeError)
+      expect(() => new Constructor('x', { headers: { a: 'b\nc' } })).toThrow(TypeError)
+    }
+  })
+
+  test('a class derived from Response is a Response, and others are not of that class', async () => {
+    class Derived extends Response {}
+    expect(new Derived('x') instanceof Response).toBe(true)
+    expect(new Response('x') instanceof Derived).toBe(false)
+    expect((await ask(() => new Derived('derived'))).text).toBe('derived')
+  })
+
+  test('bytes are copied, as the platform does', async () => {
+    const bytes = text('before')
+    const response = await ask(() => {
+      const answer = new Response(bytes)
+      bytes.fill(0)
+      return answer
+    })
+    expect(response.text).toBe('before')
+  })
+
+  test('anything else is an error that says what it was', async () => {
+    const response = await ask(() => 'text' as unknown as Response)
+    expect(response.status).toBe(500)
+    expect(String(response.errors[0])).toContain('must return a Response, not "text"')
+  })
+})
+
+describe('a streamed response', () => {
+  test('is written chunk by chunk as it comes', async () => {
+    let pulled = 0
+    const response = await ask(
+      () =>
+        new Response(
+          new ReadableStream({
+            async pull(controller) {
+              await new Promise(setImmediate)
+              if (++pulled > 3) controller.close()
+              else controller.enqueue(text(String(pulled)))
+            },
+          }),
+        ),
+    )
+    expect(response.text).toBe('123')
+    expect(response.chunks.length).toBe(3)
+  })
+
+  test('sends its head although nothing has come yet', async () => {
+    const leave = new AbortController()
+    let cancelled: unknown
+    const response = await ask(
+      () => {
+        setTimeout(() => leave.abort(), 20)
+        return new Response(
+          new ReadableStream({
+            cancel(reason) {
+              cancelled = reason
+            },
+          }),
+          { headers: { 'content-type': 'text/event-stream' } },
+        )
+      },
+      { signal: leave.signal },
+    )
+    expect(response.statusLine).toBe('200 OK')
+    expect(response.complete).toBe(false)
+    await expect.poll(() => cancelled).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
+  })
+
+  test('that fails is not taken for a whole one', async () => {
+    const response = await ask(
+      () =>
+        new Response(
+          new ReadableStream({
+            async pull(controller) {
+              await new Promise(setImmediate)
+              controller.enqueue(text('part'))
+              controller.error(new Error('source failed'))
+            },
+          }),
+        ),
+    )
+    expect(response.complete).toBe(false)
+  })
+
+  test('is cancelled, not read, for HEAD', async () => {
+    let pulled = 0
+    let cancelled = false
+    const stream = () =>
+      new ReadableStream(
+        {
+          pull: () => void pulled++,
+          cancel: () => {
+            cancelled = true
+          },
+        },
+        { highWaterMark: 0 },
+      )
+    const response = await ask(() => new Response(stream()), { method: 'HEAD' })
+    expect([response.status, pulled, cancelled]).toEqual([200, 0, true])
+  })
+})
+
+test('waitUntil is waited for after the response, and its rejection is told', async () => {
+  let done = false
+  const later = new Promise((resolve) => setImmediate(resolve)).then(() => {
+    done = true
+  })
+  const response = await ask((_request, _env, context) => {
+    context.waitUntil(later)
+    context.waitUntil(Promise.reject(new Error('background')))
+    return new Response('x')
+  })
+  expect(done).toBe(true)
+  expect(response.text).toBe('x')
+  expect(response.warnings.join()).toContain('background')
+})
+
+test('CONNECT and TRACK, which no Request can name, are 405', async () => {
+  expect((await ask(() => new Response(), { method: 'TRACK' })).status).toBe(405)
+})

@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import http, { createServer } from 'node:http'
+import https from 'node:https'
+import { createRequire } from 'node:module'
+import net from 'node:net'
+import express from 'express'
+import fastify from 'fastify'
+import { afterEach, beforeEach, expect, test } from 'vitest'
+import { requestInMemory } from '../../src/gateway/memory.ts'
+import { loadInterface } from '../../src/interfaces/registry.ts'
+import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/takeover.ts'
+
+let takeover: ListenTakeover
+beforeEach(() => {
+  takeover = installListenTakeover()
+})
+afterEach(() => takeover.uninstall())
+
+const load = (exported: unknown = undefined) =>
+  loadInterface(exported, 'auto', { exportName: 'default', file: 'server.js', takeover }, 1000)
+
+const body = async (exported: unknown = undefined) => (await requestInMemory((await load(exported)).application)).text
+
+test('a server that listens is served, and believes that it listens', async () => {
+  const server = createServer((_request, reply) => reply.end('taken'))
+  const called = new Promise((resolve) => {
+    server.listen(3000, '127.0.0.1', function (this: unknown) {
+      resolve(this)
+    })
+  })
+  await once(server, 'listening')
+  expect(await called).toBe(server)
+  expect(server.listening).toBe(true)
+  expect(server.address()).toEqual({ address: '127.0.0.1', port: 3000, family: 'IPv4' })
+  expect(takeover.servers().map(({ asked }) => asked)).toEqual(['port 3000'])
+  expect(await body()).toBe('taken')
+})
+
+test('no port is opened', async () => {
+  const probe = net.createServer()
+  await once(probe.listen(0, '127.0.0.1'), 'listening')
+  const address = probe.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  probe.close()
+  await once(probe, 'close')
+  const server = createServer().listen(port, '127.0.0.1')
+  await once(server, 'listening')
+  const [error] = await once(net.connect(port, '127.0.0.1'), 'error')
+  expect(error).toMatchObject({ code: 'ECONNREFUSED' })
+})
+
+test('close ends it, and tells', async () => {
+  const server = createServer().listen(3000)
+  await once(server, 'listening')
+  let closed = 0
+  server.close(() => closed++)
+  await once(server, 'close')
+  expect([closed, server.listening, server.address(), takeover.servers().length]).toEqual([1, false, null, 0])
+  const [error] = await new Promise<[unknown]>((resolve) => server.close((...parameters) => resolve([parameters[0]])))
+  expect(error).toMatchObject({ code: 'ERR_SERVER_NOT_RUNNING' })
+  server.listen(3001)
+  await once(server, 'listening')
+  expect(takeover.servers().length).toBe(1)
+})
+
+test('listening twice is the error that it always is', () => {
+  const server = createServer().listen(3000)
+  expect(() => server.listen(3001)).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))
+  expect(() => createServer().listen(70_000)).toThrow(expect.objectContaining({ code: 'ERR_SOCKET_BAD_PORT' }))
+})
+
+test('of several servers the first is served, or the one that is asked for by port', async () => {
+  createServer((_request, reply) => reply.end('first')).listen(3000)
+  const second = createServer((_request, reply) => reply.end('second')).listen({ port: 9100 })
+  expect(await body()).toBe('first')
+  expect(await takeover.firstServer(1000, 9100)).toBe(second)
+})
+
+test('a server may listen long after the file was loaded', async () => {
+  setImmediate(() => createServer((_request, reply) => reply.end('late')).listen(3000))
+  expect(await body()).toBe('late')
+})
+
+test('a file that neither exports nor listens is refused', async () => {
+  await expect(
+    loadInterface(undefined, 'auto', { exportName: 'default', file: 'server.js', takeover }, 5),
+  ).rejects.toMatchObject({ code: 'TSGI_LOAD' })
+})
+
+test('Express, and the application that it exports besides, run through the server', async () => {
+  const app = express().get('/', (_request, reply) => void reply.send('express'))
+  app.listen(3000)
+  expect((await load(app)).what).toBe('the server that the file made listen')
+  expect(await body(app)).toBe('express')
+})
+
+test('Fastify on localhost, which listens on two addresses, is one application', async () => {
+  const app = fastify()
+  app.get('/', async () => 'fastify')
+  expect(await app.listen({ port: 4000, host: 'localhost' })).toBe('http://127.0.0.1:4000')
+  expect(takeover.servers().length).toBe(1)
+  expect(await body()).toBe('fastify')
+  await app.close()
+  expect(takeover.servers().length).toBe(0)
+})
+
+test('CommonJS, https and subclasses are taken over as well', async () => {
+  const required: typeof http = createRequire(import.meta.url)('node:http')
+  class Derived extends http.Server {}
+  required.createServer((_request, reply) => reply.end('cjs')).listen(3000)
+  https.createServer((_request, reply) => reply.end('https')).listen(3001)
+  new Derived((_request, reply) => reply.end('derived')).listen(3002)
+  expect(takeover.servers().length).toBe(3)
+})
+
+test('other servers listen for real', async () => {
+  const server = net.createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  expect(takeover.servers().length).toBe(0)
+  server.close()
+})
