@@ -2,6 +2,7 @@
 
 export type * from './application.ts'
 export { ERRORS, type ErrorCode, type ErrorKind, TsgiError } from './errors.ts'
+export { byteString, pathText, rawPath, strictText, text } from './gateway/text.ts'
 export {
   type AsyncApp,
   asyncApp,
@@ -19,5 +20,12 @@ export { fetchHandler, type NodeListener, nodeListener } from './interfaces/mark
 export { toAsync } from './interfaces/to-async.ts'
 export { toFetch } from './interfaces/to-fetch.ts'
 export { toNode } from './interfaces/to-node.ts'
+export { type BodyObserver, closeBody, mapBody, tapBody } from './middleware/body.ts'
+export { copyEnviron } from './middleware/copy-environ.ts'
+export { dispatch, type Mounts } from './middleware/dispatch.ts'
+export { headerOf, onHead, type ResponseHead, withoutHeaders } from './middleware/head.ts'
+export { lines } from './middleware/lines.ts'
+export { status } from './middleware/status.ts'
+export { applicationUri, hostName, requestUri, shiftPathInfo } from './middleware/url.ts'
 export { defineConfig } from './options/define-config.ts'
 export type { Config } from './options/table.ts'
