@@ -20,6 +20,9 @@ interface Pending {
 export class RequestInput implements InputStream {
   readonly #chunks: Uint8Array[] = []
   #buffered = 0
+  /** Chunks at the front that were searched for a line's end in vain, and their bytes: a long line is searched once. */
+  #searched = 0
+  #searchedBytes = 0
   #received = 0
   readonly #maxBytes: number
   #state: 'open' | 'ended' | 'failed' = 'open'
@@ -47,7 +50,8 @@ export class RequestInput implements InputStream {
       this.fail(new TsgiError('TSGI_INPUT_TOO_LARGE', `the request body passed ${this.#maxBytes} bytes (--max-body)`))
       return
     }
-    this.#chunks.push(chunk.slice())
+    // Not slice: of a Buffer that is a view, and the transport reads the next request into the same memory.
+    this.#chunks.push(new Uint8Array(chunk))
     this.#buffered += chunk.length
     this.#serve()
   }
@@ -68,9 +72,13 @@ export class RequestInput implements InputStream {
 
   /** The response is over: what was not read is let go, and what comes now is not kept. */
   discard(): void {
-    this.fail(new TsgiError('TSGI_APP_ENDED', 'the response ended before the request body was read'))
+    // A body that was whole and not read to its end is cut here too: who still reads must not take that for the end.
+    if (this.#state === 'ended' && this.#buffered > 0) this.#state = 'open'
     this.#chunks.length = 0
     this.#buffered = 0
+    this.#searched = 0
+    this.#searchedBytes = 0
+    this.fail(new TsgiError('TSGI_APP_ENDED', 'the response ended before the request body was read'))
     this.#setFlow(true)
   }
 
@@ -114,9 +122,7 @@ export class RequestInput implements InputStream {
             this.#rejectIfFailed(1)
             return EMPTY
           }
-          const first = this.#chunks.shift() ?? EMPTY
-          this.#buffered -= first.length
-          return first
+          return this.#take((this.#chunks[0] ?? EMPTY).length)
         })
         return value.length === 0 ? { done: true, value: undefined } : { done: false, value }
       },
@@ -160,22 +166,25 @@ export class RequestInput implements InputStream {
   }
 
   #takeLine(limit: number): Uint8Array | undefined {
-    let length = 0
-    for (const chunk of this.#chunks) {
+    for (let chunk = this.#chunks[this.#searched]; chunk !== undefined; chunk = this.#chunks[this.#searched]) {
+      if (this.#searchedBytes >= limit) break
       const at = chunk.indexOf(LF)
-      if (at >= 0) return this.#take(Math.min(length + at + 1, limit))
-      length += chunk.length
-      if (length >= limit) return this.#take(limit)
+      if (at >= 0) return this.#take(Math.min(this.#searchedBytes + at + 1, limit))
+      this.#searched++
+      this.#searchedBytes += chunk.length
     }
-    if (this.#state === 'open' && limit > 0) return undefined
+    if (this.#searchedBytes >= limit) return this.#take(limit)
+    if (this.#state === 'open') return undefined
     this.#rejectIfFailed(limit)
-    return this.#take(length)
+    return this.#take(this.#searchedBytes)
   }
 
   /** Exactly `length` bytes, which are there. */
   #take(length: number): Uint8Array {
     const first = this.#chunks[0]
     if (length === 0 || first === undefined) return new Uint8Array(0)
+    this.#searched = 0
+    this.#searchedBytes = 0
     this.#buffered -= length
     if (first.length === length) {
       this.#chunks.shift()

@@ -136,7 +136,7 @@ class MemorySink implements Sink {
   }
 
   chunk(bytes: Uint8Array): void {
-    this.chunks.push(bytes.slice())
+    this.chunks.push(new Uint8Array(bytes))
   }
 
   end(): void {

@@ -24,14 +24,14 @@ export class FirstBytes {
     const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
     const detected = detect(all)
     if (detected === undefined) {
-      this.#held = all.slice()
+      this.#held = copyOf(all)
       return undefined
     }
     this.#held = undefined
     const protocol = this.#expected.find(({ name }) => name === detected)
     if (protocol !== undefined) return { kind: 'gateway', protocol, bytes: all }
     // node:http reads them later, when the transport's memory is somebody else's.
-    if (detected === 'http' && this.#http) return { kind: 'http', bytes: all.slice() }
+    if (detected === 'http' && this.#http) return { kind: 'http', bytes: copyOf(all) }
     return { kind: 'wrong', error: wrongProtocol(detected, this.#names), answer: refusalBytes(detected, all) }
   }
 
@@ -45,6 +45,9 @@ export class FirstBytes {
     return this.#http ? [...names, 'http'] : names
   }
 }
+
+/** Not `slice`: of a Buffer that is a view of the same memory. */
+const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 /** What a decoder could not read may be another protocol's; undefined where it is not. */
 export function mistaken(bytes: Uint8Array, spoken: Protocol): Verdict | undefined {
