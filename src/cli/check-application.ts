@@ -89,6 +89,6 @@ function failure(message: string): Checked {
 }
 
 function variablesOf(options: Options): Record<string, string> {
-  const pairs = options.environ.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  const pairs = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   return Object.fromEntries(pairs)
 }

@@ -78,7 +78,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
 
 function workerStart(run: MasterRun, identity: Identity | undefined, slot: number, setup: Setup): WorkerStart {
   const { generation, options, listeners } = setup
-  const variables = options.environ.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  const variables = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   return {
     main: run.workerMain ?? WORKER_MAIN,
     boot: { slot, generation, application: run.application, options, listeners: listeners.map(({ info }) => info) },

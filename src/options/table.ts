@@ -99,11 +99,18 @@ export const OPTIONS = {
     help: 'Path under which the application answers: it becomes SCRIPT_NAME. Repeatable.',
     reload: true,
   }),
-  environ: option({
+  env: option({
     flag: '--env',
     section: 'Application',
     kind: variables(),
-    help: "Set a variable in the workers' environment. Repeatable.",
+    help: "Set a variable in the workers' environment (process.env). Repeatable.",
+    reload: true,
+  }),
+  environ: option({
+    flag: '--environ',
+    section: 'Application',
+    kind: variables(),
+    help: 'Set a variable in the environ of every request; what the front server sends is stronger. Repeatable.',
     reload: true,
   }),
   chdir: option({

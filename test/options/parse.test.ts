@@ -67,7 +67,7 @@ describe('where a value comes from', () => {
     const environment = { TSGI_HTTP: '127.0.0.1:80, [::1]:80', TSGI_ENV: 'A=b, c\nD=e' }
     expect(parseOptions(raw({}, { environment })).options).toMatchObject({
       http: ['127.0.0.1:80', '[::1]:80'],
-      environ: ['A=b, c', 'D=e'],
+      env: ['A=b, c', 'D=e'],
     })
     expect(parseOptions(raw({ http: [':81'] }, { environment })).options.http).toEqual([':81'])
   })
