@@ -42,6 +42,16 @@ describe('the configuration that check prints', () => {
     })
   })
 
+  test('may be in TypeScript that Node cannot strip, with await, in a folder that says nothing of modules', async () => {
+    const cwd = folderWith({
+      'tsgi.config.ts': `enum Size { Small = 2 }
+        const workers: number = await Promise.resolve(Size.Small)
+        export default { workers }`,
+    })
+    const { stdout } = await runTsgi(['check', '--json'], { cwd })
+    expect(JSON.parse(stdout)).toMatchObject({ options: { workers: { value: 2 } } })
+  })
+
   test('is not printed when it is wrong', async () => {
     const cwd = folderWith({ 'tsgi.config.json': '{ "wrokers": 3 }' })
     const { code, stdout, stderr } = await runTsgi(['check'], { cwd })

@@ -28,6 +28,7 @@ describe('a configuration file', () => {
   })
 
   test('in TypeScript may use all of the language, also what Node cannot strip', async () => {
+    write('package.json', '{ "type": "module" }')
     write(
       'tsgi.config.ts',
       `import { defineConfig } from ${JSON.stringify(defineConfigUrl)}
