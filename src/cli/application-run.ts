@@ -2,7 +2,8 @@
 
 import { resolve } from 'node:path'
 import { type Loaded, loadOptions } from '../options/load.ts'
-import type { Parsed, RawSources } from '../options/parse.ts'
+import type { RawSources } from '../options/parse.ts'
+import type { Parsed } from '../options/parsed.ts'
 import { requireListener } from '../options/rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
 

@@ -9,12 +9,13 @@ import { check } from './check.ts'
 import { ctl } from './ctl.ts'
 import { dev } from './dev.ts'
 import { init } from './init.ts'
+import { request } from './request.ts'
 import { serve } from './serve.ts'
 import { type Subcommand, toCommand } from './subcommand.ts'
 import { paint, paintError, printError } from './terminal.ts'
 import { logicalFolder } from './working-folder.ts'
 
-const SUBCOMMANDS: readonly Subcommand[] = [serve, dev, check, ctl, init]
+const SUBCOMMANDS: readonly Subcommand[] = [serve, dev, check, ctl, request, init]
 
 const USAGE_EXIT_CODE = 2
 

@@ -30,6 +30,8 @@ export interface Extra {
   /** `--json`, `--files <DIR>` */
   readonly usage: string
   readonly help: string
+  /** Its value is an array of texts. */
+  readonly repeatable?: true
 }
 
 export interface Example {
@@ -64,7 +66,7 @@ export function toCommand(
     // An unknown flag is reported together with every other problem, not alone.
     .allowUnknownOption()
     .helpOption('-h, --help', 'Show this help.')
-  for (const extra of subcommand.extras ?? []) command.addOption(new Option(extra.usage, extra.help))
+  for (const extra of subcommand.extras ?? []) command.addOption(extraOption(extra))
   for (const option of inSectionOrder(subcommand.options)) command.addOption(commanderOption(option))
   if (subcommand.notes !== undefined) command.addHelpText('after', `\n${subcommand.notes()}`)
   if (subcommand.options.length > TERSE_OPTIONS) command.addHelpText('after', SOURCES_NOTE)
@@ -106,8 +108,16 @@ function commanderOption(option: AnyOption): Option {
   const value = option.kind.placeholder === '' ? '' : ` <${option.kind.placeholder}>`
   const result = new Option(`${option.flag}${value}`, helpText(option)).helpGroup(`${option.section}:`)
   if (option.hidden) result.hideHelp()
-  if (option.kind.separator === undefined) return result
-  return result.argParser((text: string, earlier: readonly string[] | undefined) => [...(earlier ?? []), text])
+  return option.kind.separator === undefined ? result : result.argParser(collect)
+}
+
+function extraOption({ usage, help, repeatable }: Extra): Option {
+  const result = new Option(usage, help)
+  return repeatable ? result.argParser(collect) : result
+}
+
+function collect(text: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), text]
 }
 
 function givenFlags(command: Command, options: readonly AnyOption[]): LoadInput['flags'] {

@@ -11,6 +11,26 @@ export function printError(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
+/**
+ * Bytes as they are. Resolves when there is room for more; false: nobody reads any more (`| head`), and nobody has to be
+ * told.
+ */
+export function printBytes(bytes: Uint8Array): Promise<boolean> {
+  return new Promise((resolve) => {
+    const refused = () => resolve(false)
+    process.stdout.once('error', refused)
+    process.stdout.write(bytes, (error) => {
+      if (error) return
+      process.stdout.off('error', refused)
+      resolve(true)
+    })
+  })
+}
+
+export function isTerminal(): boolean {
+  return process.stdout.isTTY
+}
+
 type Style = Parameters<typeof styleText>[0]
 
 /** Styled where standard output is a terminal that shows colours (NO_COLOR is honoured). */

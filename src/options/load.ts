@@ -1,7 +1,8 @@
 /** From what the command line said to `Options`: finds the configuration file, then parses everything together. */
 
 import { readConfigFile } from './config-file.ts'
-import { type Parsed, parseOptions, type RawSources } from './parse.ts'
+import { parseOptions, type RawSources } from './parse.ts'
+import type { Parsed } from './parsed.ts'
 
 export type LoadInput = Omit<RawSources, 'file'>
 

@@ -9,17 +9,9 @@ import { TsgiError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { formatAddress, parseAddress, pathTooLong } from './address.ts'
 import { readValue } from './kinds.ts'
+import type { Parsed, Source } from './parsed.ts'
 import { findProblems } from './rules.ts'
 import { type AnyOption, OPTION_LIST, type OptionKey, type Options, OTHER_VARIABLES } from './table.ts'
-
-/** Where an effective value came from. `name` is what the operator would look for there. */
-export interface Source {
-  readonly kind: 'flag' | 'variable' | 'preset' | 'file' | 'default'
-  /** `--workers`, `TSGI_WORKERS`, `tsgi dev`, `workers in /srv/tsgi.config.ts`, `default` */
-  readonly name: string
-}
-
-export type Sources = Readonly<Record<OptionKey, Source>>
 
 export interface RawSources {
   /** By key; text, text for each repetition, or true and false. */
@@ -34,11 +26,6 @@ export interface RawSources {
   readonly cwd: string
   /** What the command asks for beyond the rules of the table: one line for each problem. */
   readonly rules?: readonly ((parsed: Parsed) => readonly string[])[]
-}
-
-export interface Parsed {
-  readonly options: Options
-  readonly sources: Sources
 }
 
 /** @throws TsgiError TSGI_USAGE with one line for each problem */
@@ -60,7 +47,7 @@ export function parseOptions(raw: RawSources): Parsed {
   if (problems.length > 0) throw usageError(problems)
   // Every row put its value here, read by its own kind: this is the record that the table describes.
   const options = withAbsolutePaths(Object.fromEntries(values) as unknown as Options, raw.cwd)
-  const parsed = { options, sources: Object.fromEntries(sources) as unknown as Sources }
+  const parsed = { options, sources: Object.fromEntries(sources) as unknown as Parsed['sources'] }
   const broken = [...findProblems(parsed), ...(raw.rules ?? []).flatMap((rule) => rule(parsed))]
   if (broken.length > 0) throw usageError(broken)
   return parsed

@@ -1,6 +1,6 @@
 /** What no single option can say: combinations that cannot work. Each rule is one function; all problems are reported at once. */
 
-import type { Parsed } from './parse.ts'
+import type { Parsed } from './parsed.ts'
 import type { OptionKey, Options } from './table.ts'
 
 /** One line for each problem, naming the flags, variables or keys that the operator wrote. */
@@ -57,6 +57,17 @@ const controlIsUnixSocket: Rule = ({ options, sources }) => {
   return [`${sources.control.name}: a control socket is a Unix socket, as in /run/app/ctl.sock`]
 }
 
+const tlsIsWhole: Rule = ({ options, sources }) => {
+  const { tlsCert, tlsKey, tlsClientCa } = options
+  if (tlsCert === undefined && tlsKey !== undefined) return [`${sources.tlsKey.name}: needs --tls-cert beside it`]
+  if (tlsCert === undefined && tlsClientCa !== undefined) return [`${sources.tlsClientCa.name}: needs --tls-cert too`]
+  if (tlsCert === undefined) return []
+  if (tlsKey === undefined) return [`${sources.tlsCert.name}: needs --tls-key beside it`]
+  const addresses = LISTENERS.flatMap((key) => options[key])
+  if (addresses.length === 0 || addresses.some((address) => !address.startsWith('unix:'))) return []
+  return [`${sources.tlsCert.name}: none of the listeners is TCP, and Unix sockets speak no TLS`]
+}
+
 const RULES: readonly Rule[] = [
   eachAddressOnce,
   jitterNeedsMaxRequests,
@@ -64,6 +75,7 @@ const RULES: readonly Rule[] = [
   accessLogFileNeedsFormat,
   heartbeatAboveTick,
   controlIsUnixSocket,
+  tlsIsWhole,
 ]
 
 function isGivenHere(kind: string): boolean {

@@ -69,6 +69,36 @@ export const OPTIONS = {
     reload: true,
   }),
 
+  tlsCert: option({
+    flag: '--tls-cert',
+    section: 'Sockets',
+    kind: optional(path('FILE')),
+    help: 'Speak TLS on every TCP listener, with this certificate and its chain (PEM). Unix sockets stay as they are.',
+    reload: true,
+  }),
+  tlsKey: option({
+    flag: '--tls-key',
+    section: 'Sockets',
+    kind: optional(path('FILE')),
+    help: 'Private key of the certificate (PEM). Read by the master, so it may be readable by root alone.',
+    reload: true,
+  }),
+  tlsClientCa: option({
+    flag: '--tls-client-ca',
+    section: 'Sockets',
+    kind: optional(path('FILE')),
+    help: 'Accept only peers with a certificate from these authorities (PEM): mutual TLS.',
+    reload: true,
+  }),
+  proxyProtocol: option({
+    flag: '--proxy-protocol',
+    section: 'Sockets',
+    kind: flag,
+    default: false,
+    help: 'Every connection begins with a PROXY protocol header, version 1 or 2, from a load balancer in front.',
+    reload: true,
+  }),
+
   application: option({
     flag: '--app',
     section: 'Application',
