@@ -1,0 +1,13 @@
+import { createServer } from 'node:http'
+
+// An ordinary server: tsgi takes the place of its port.
+const server = createServer((request, response) => {
+  if (request.method === 'POST') {
+    request.pipe(response)
+    return
+  }
+  response.setHeader('Content-Type', 'text/plain; charset=utf-8')
+  response.end(`${request.method} ${request.url} from ${request.socket.remoteAddress}\n`)
+})
+
+server.listen(3000, () => console.log('listening on', server.address()))

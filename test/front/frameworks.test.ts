@@ -1,0 +1,217 @@
+/** Applications as their users write them, through real nginx: examples/, over uwsgi and over FastCGI. */
+
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { join } from 'node:path'
+import { io } from 'socket.io-client'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { WebSocket } from 'ws'
+import { httpRequest, openHttp } from '../support/http-client.ts'
+import { type Front, startNginx } from '../support/nginx.ts'
+import { describeWith } from '../support/peers.ts'
+import { socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
+
+const examples = join(import.meta.dirname, '..', '..', 'examples')
+
+type Name = 'uwsgi' | 'fastcgi' | 'scgi'
+
+interface Running {
+  readonly tsgi: Tsgi
+  readonly front: Front
+  readonly ports: Readonly<Record<Name, number>>
+}
+
+async function startExample(app: string): Promise<Running> {
+  const sockets = { uwsgi: socketPath(), fastcgi: socketPath(), scgi: socketPath() }
+  const tsgi = await startTsgi({
+    app: join(examples, app),
+    args: [
+      ...['--uwsgi', sockets.uwsgi, '--fastcgi', sockets.fastcgi, '--scgi', sockets.scgi],
+      ...['--workers', '1', '--graceful-timeout', '1'],
+    ],
+  })
+  const site = (file: string, socket: string, upstream: string) => ({
+    file,
+    substitutions: { 'unix:/run/tsgi/app.sock': `unix:${socket}`, tsgi_app: upstream },
+  })
+  const front = await startNginx({
+    sites: [
+      site('app.conf', sockets.uwsgi, 'tsgi_uwsgi'),
+      site('fastcgi.conf', sockets.fastcgi, 'tsgi_app'),
+      site('scgi.conf', sockets.scgi, 'tsgi_app'),
+    ],
+  })
+  const [uwsgi = 0, fastcgi = 0, scgi = 0] = front.ports
+  return { tsgi, front, ports: { uwsgi, fastcgi, scgi } }
+}
+
+/** Runs `body` with the example started for all its tests. */
+function withExample(app: string, body: (running: () => Running) => void): void {
+  describeWith(['nginx'], app, () => {
+    let running: Running | undefined
+    beforeAll(async () => {
+      running = await startExample(app)
+    })
+    afterAll(async () => {
+      await running?.front.stop()
+      await running?.tsgi.stop()
+    })
+    body(() => {
+      if (running === undefined) throw new Error('not started')
+      return running
+    })
+  })
+}
+
+const json = (value: unknown) => ({
+  method: 'POST',
+  headers: [['Content-Type', 'application/json']] as const,
+  body: JSON.stringify(value),
+})
+
+const protocols: readonly Name[] = ['uwsgi', 'fastcgi']
+
+const frameworks = [
+  ['express/app.ts', 'Hello from Express 5!'],
+  ['express4/app.js', 'Hello from Express 4!'],
+  ['koa/app.ts', 'Hello from Koa!'],
+  ['fastify/server.ts', 'Hello from Fastify!'],
+  ['hono/app.ts', 'Hello from Hono!'],
+  ['h3/app.ts', 'Hello from h3!'],
+] as const
+
+for (const [app, greeting] of frameworks) {
+  withExample(app, (running) => {
+    describe.each(protocols)('over %s', (protocol) => {
+      const ask = (path: string, request: Omit<Parameters<typeof httpRequest>[1], 'path'> = {}) =>
+        httpRequest({ port: running().ports[protocol] }, { path, ...request })
+
+      test('greets, and echoes JSON', async () => {
+        const hello = await ask('/')
+        expect([hello.status, hello.text, hello.complete]).toEqual([200, greeting, true])
+        const echoed = await ask('/echo', json({ a: ['ä', 1] }))
+        expect([echoed.status, JSON.parse(echoed.text)]).toEqual([201, { a: ['ä', 1] }])
+      })
+
+      test('HEAD has the head and no body', async () => {
+        const head = await ask('/', { method: 'HEAD' })
+        expect([head.status, head.bodyBytes]).toEqual([200, 0])
+      })
+
+      if (app.startsWith('express') || app.startsWith('fastify')) {
+        test('knows the client, and says what it does not know', async () => {
+          expect(JSON.parse((await ask('/users/7?x=1')).text)).toMatchObject({ id: '7', ip: '127.0.0.1' })
+          expect((await ask('/no/such/page')).status).toBe(404)
+        })
+      }
+      if (app.startsWith('express')) {
+        test('an error of the application is answered as Express does', async () => {
+          expect((await ask('/fails')).status).toBe(503)
+        })
+      }
+    })
+  })
+}
+
+withExample('node-http/server.ts', (running) => {
+  test('says in its log what was taken over', async () => {
+    await running().tsgi.waitForLog(/wanted to listen on port 3000/)
+  })
+
+  test.each(protocols)('answers over %s, and pipes 5 MB back', async (protocol) => {
+    const target = { port: running().ports[protocol] }
+    expect((await httpRequest(target, { path: '/a%20b?c' })).text).toBe('GET /a%20b?c from 127.0.0.1\n')
+    const body = Buffer.alloc(5_000_000, 'tsgi')
+    const echoed = await httpRequest(target, { method: 'POST', path: '/', body })
+    expect(echoed.body.equals(body)).toBe(true)
+    expect(echoed.complete).toBe(true)
+  })
+})
+
+withExample('hono/app.ts', (running) => {
+  test.each(protocols)('streams events over %s', async (protocol) => {
+    const response = await httpRequest({ port: running().ports[protocol] }, { path: '/events' })
+    expect(response.text.match(/^data: .*$/gm)).toEqual(['data: tick 1', 'data: tick 2', 'data: tick 3'])
+  })
+})
+
+withExample('sse/app.ts', (running) => {
+  test.each(protocols)('sends each event when it happens, over %s, and sees the client leave', async (protocol) => {
+    const connection = await openHttp({ port: running().ports[protocol] })
+    connection.send('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+    const events: string[] = []
+    const reading = connection
+      .readResponse({
+        onBody: (chunk) => {
+          events.push(chunk.toString())
+          if (events.length === 2) connection.destroy()
+        },
+      })
+      .catch((error: unknown) => error)
+    await reading
+    expect(events.join('')).toContain('data: tick 2')
+    await running().tsgi.waitForLog(/client left after/)
+  })
+})
+
+withExample('upload/app.ts', (running) => {
+  const content = Buffer.alloc(2_000_000, 'upload')
+  const sha256 = createHash('sha256').update(content).digest('hex')
+  test.each(protocols.flatMap((protocol) => [[protocol, 'multer'] as const, [protocol, 'busboy'] as const]))(
+    'over %s to %s',
+    async (protocol, path) => {
+      const form = new FormData()
+      form.set('file', new Blob([content]), 'file.bin')
+      const encoded = new Response(form)
+      const response = await httpRequest(
+        { port: running().ports[protocol] },
+        {
+          method: 'POST',
+          path: `/${path}`,
+          headers: [['Content-Type', encoded.headers.get('content-type') ?? '']],
+          body: new Uint8Array(await encoded.arrayBuffer()),
+        },
+      )
+      expect(JSON.parse(response.text)).toEqual({ name: 'file.bin', bytes: content.length, sha256 })
+    },
+  )
+})
+
+withExample('ws-chat/server.ts', (running) => {
+  test.each(['uwsgi', 'scgi'] as const)('talks over %s', async (protocol) => {
+    const socket = new WebSocket(`ws://127.0.0.1:${running().ports[protocol]}/ws`)
+    await once(socket, 'open')
+    const large = 'x'.repeat(300_000)
+    for (const text of ['hello', large]) {
+      const heard = once(socket, 'message')
+      socket.send(text)
+      expect(String((await heard)[0])).toBe(`127.0.0.1: ${text}`)
+    }
+    socket.close(4001, 'enough')
+    expect((await once(socket, 'close'))[0]).toBe(4001)
+  })
+
+  test('is refused over FastCGI with 501, and the log says what to use', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${running().ports.fastcgi}/ws`)
+    const [, response] = await once(socket, 'unexpected-response')
+    expect(response.statusCode).toBe(501)
+    await running().tsgi.waitForLog(/answered 501.*uwsgi_pass or scgi_pass/)
+  })
+})
+
+withExample('socket-io/server.ts', (running) => {
+  test.each([
+    ['uwsgi', 'websocket'],
+    ['uwsgi', 'polling'],
+    ['fastcgi', 'polling'],
+  ] as const)('over %s by %s', async (protocol, transport) => {
+    const client = io(`http://127.0.0.1:${running().ports[protocol]}`, { transports: [transport], reconnection: false })
+    const welcomed = new Promise((resolve, reject) => {
+      client.on('welcome', resolve)
+      client.on('connect_error', reject)
+    })
+    expect(await welcomed).toBe(transport)
+    expect(await client.emitWithAck('say', 'hi')).toBe('heard hi')
+    client.close()
+  })
+})
