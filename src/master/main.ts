@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { monotonicMs } from '../clock.ts'
+import type { TlsIdentity } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
@@ -14,6 +15,7 @@ import type { MasterLog } from './report.ts'
 import { watchSignals } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
 import { metricsInput, openMetrics, openStats } from './stats-server.ts'
+import { readTlsFiles } from './tls-files.ts'
 import { uwsgiStats } from './uwsgi-stats.ts'
 import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
 
@@ -38,6 +40,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
   try {
     const identity = workerIdentity(options)
     const log = openMasterLog(options)
+    let tls = readTlsFiles(options)
     const giveLogs = ({ logFile, accessLogFile }: Options): void => {
       if (identity !== undefined) giveLogFiles(identity, [logFile, accessLogFile])
     }
@@ -54,9 +57,13 @@ export async function runMaster(run: MasterRun): Promise<number> {
         log,
         startWorker: (slot, setup, events) => {
           giveLogs(setup.options)
-          return startWorker(workerStart(run, identity, slot, setup), events)
+          return startWorker(workerStart(run, identity, slot, setup, tls), events)
         },
-        reload: run.reload,
+        reload: async () => {
+          const renewed = await run.reload()
+          tls = readTlsFiles(renewed)
+          return renewed
+        },
         adopt: (adopted) => log.adopt(adopted),
         reopenLogs: () => {
           log.reopen()
@@ -76,12 +83,25 @@ export async function runMaster(run: MasterRun): Promise<number> {
   }
 }
 
-function workerStart(run: MasterRun, identity: Identity | undefined, slot: number, setup: Setup): WorkerStart {
+function workerStart(
+  run: MasterRun,
+  identity: Identity | undefined,
+  slot: number,
+  setup: Setup,
+  tls: TlsIdentity | undefined,
+): WorkerStart {
   const { generation, options, listeners } = setup
   const variables = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   return {
     main: run.workerMain ?? WORKER_MAIN,
-    boot: { slot, generation, application: run.application, options, listeners: listeners.map(({ info }) => info) },
+    boot: {
+      slot,
+      generation,
+      application: run.application,
+      options,
+      ...(tls && { tls }),
+      listeners: listeners.map(({ info }) => info),
+    },
     environment: { ...process.env, ...identityVariables(identity), ...Object.fromEntries(variables) },
     cwd: options.chdir,
     identity,

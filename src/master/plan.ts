@@ -148,7 +148,7 @@ class Draft {
     }
     // While new code comes up, the code on disk is the new one: a worker started now would not be of the old generation.
     if (reload?.phase === 'booting') return
-    this.#fill(generation, target, 'replacement')
+    this.#fill(generation, target, this.#roster.everReady ? 'its place is free' : 'first start')
     this.#retire()
   }
 

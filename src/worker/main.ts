@@ -49,6 +49,9 @@ function main(): void {
   })
   // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
   process.on('SIGINT', () => undefined)
+  process.on('SIGQUIT', () => undefined)
+  // systemd sends it to every process of a service: the master will say drain. Sent to this one alone, it asks for a successor.
+  process.on('SIGTERM', () => channel.send({ kind: 'retire', why: 'SIGTERM' }))
   process.on('SIGHUP', () => undefined)
 }
 

@@ -1,0 +1,170 @@
+import { spawn } from 'node:child_process'
+import { existsSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
+import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
+import { isAlive } from '../support/proc.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { commandLine, onlyWorker, startTsgi, type Tsgi } from '../support/tsgi.ts'
+import { until } from '../support/until.ts'
+
+interface Deployment {
+  readonly tsgi: Tsgi
+  readonly socket: string
+  readonly control: string
+  readonly app: string
+  readonly deploy: (code: string) => void
+}
+
+/** Answers its version and pid, `/slow` only after half a second. */
+const version = (name: string): string => `
+export const application = async (environ: Record<string, unknown>, startResponse: Function) => {
+  if (environ['PATH_INFO'] === '/slow') await new Promise((resolve) => setTimeout(resolve, 500))
+  for await (const _ of environ['tsgi.input'] as AsyncIterable<Uint8Array>) continue
+  startResponse('200 OK', [['Content-Type', 'text/plain']])
+  return [new TextEncoder().encode('${name} ' + process.pid)]
+}`
+
+async function deployed(args: readonly string[] = []): Promise<Deployment> {
+  const directory = tempDir('tsgi-process-')
+  const app = join(directory, 'app.ts')
+  const socket = join(directory, 'app.sock')
+  const control = join(directory, 'ctl.sock')
+  const deploy = (code: string): void => writeFileSync(app, code)
+  writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
+  deploy(version('one'))
+  const tsgi = await startTsgi({ app, args: ['--uwsgi', socket, '--control', control, ...args], cwd: directory })
+  return { tsgi, socket, control, app, deploy }
+}
+
+function ask(path: string, target = '/', body = ''): Promise<GatewayResponse> {
+  const params = ['REQUEST_METHOD', body === '' ? 'GET' : 'POST', 'REQUEST_URI', target, 'PATH_INFO', target]
+  const common = ['QUERY_STRING', '', 'SERVER_PROTOCOL', 'HTTP/1.1', 'SERVER_NAME', 'localhost', 'SERVER_PORT', '80']
+  const request = { params: [...params, ...common], body: Buffer.from(body) }
+  return new Promise((resolve, reject) => {
+    const parser = createUwsgiResponseParser(false)
+    const events: ReturnType<typeof parser.feed>[number][] = []
+    const socket = connect(path, () => socket.write(Buffer.concat(encodeUwsgiRequest(request))))
+    socket.on('data', (chunk) => events.push(...parser.feed(chunk)))
+    socket.on('error', reject)
+    socket.on('end', () => {
+      events.push(...parser.close())
+      try {
+        resolve(collectResponse(events))
+      } catch (error) {
+        reject(error)
+      }
+    })
+  })
+}
+
+const text = async (path: string, target?: string): Promise<string> => String((await ask(path, target)).body)
+
+function ctl(control: string, command: string): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn(process.execPath, [commandLine, 'ctl', command, '--control', control])
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk) => {
+      output += String(chunk)
+    })
+  }
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })))
+}
+
+test('the last worker is killed: who calls meanwhile waits and is served by its replacement', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '1'])
+  const pid = await onlyWorker(tsgi)
+  expect(await text(socket)).toBe(`one ${pid}`)
+  process.kill(pid, 'SIGKILL')
+  await until('it is dead', () => !isAlive(pid))
+  expect(await text(socket)).toMatch(/^one \d+$/)
+  expect(await onlyWorker(tsgi)).not.toBe(pid)
+})
+
+test('the master is killed: its workers are gone within two seconds', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '2'])
+  const workers = tsgi.workerPids()
+  expect(workers).toHaveLength(2)
+  await text(socket)
+  tsgi.signal('SIGKILL')
+  await until('the workers are gone', () => !workers.some(isAlive), 2000)
+})
+
+test('a reload of broken code ends with an exit code and the stack, and the old code keeps serving', async () => {
+  const { tsgi, socket, control, deploy } = await deployed(['--workers', '2'])
+  const workers = tsgi.workerPids().sort()
+  deploy("throw new Error('deployed on a Friday')")
+  const failed = await ctl(control, 'reload')
+  expect(failed.code).not.toBe(0)
+  expect(failed.output).toContain('deployed on a Friday')
+  expect(failed.output).toContain('app.ts:1')
+  expect(await text(socket)).toMatch(/^one /)
+  await until('only the old workers are left', () => tsgi.workerPids().length === 2)
+  expect(tsgi.workerPids().sort()).toEqual(workers)
+  deploy(version('two'))
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  expect(await text(socket)).toMatch(/^two /)
+})
+
+test('five reloads under constant POSTs lose none', async () => {
+  const { socket, control } = await deployed(['--workers', '2'])
+  let running = true
+  let answered = 0
+  const client = async (): Promise<void> => {
+    while (running) {
+      const response = await ask(socket, '/', 'x'.repeat(1000))
+      expect(response).toMatchObject({ status: 200, endedCleanly: true })
+      answered += 1
+    }
+  }
+  const clients = [client(), client(), client(), client()]
+  for (let reload = 0; reload < 5; reload += 1) expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  running = false
+  await Promise.all(clients)
+  expect(answered).toBeGreaterThan(100)
+})
+
+test('a SIGTERM to every process of the service, as systemd sends it, lets the request in flight finish', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '1'])
+  const worker = await onlyWorker(tsgi)
+  const slow = text(socket, '/slow')
+  // Served after the slow one was accepted, as both are in one queue.
+  await text(socket)
+  process.kill(worker, 'SIGTERM')
+  tsgi.signal('SIGTERM')
+  expect(await slow).toBe(`one ${worker}`)
+  expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
+  expect(existsSync(socket)).toBe(false)
+})
+
+test('a SIGTERM to one worker replaces it without losing a request', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '1'])
+  const worker = await onlyWorker(tsgi)
+  const slow = text(socket, '/slow')
+  await text(socket)
+  process.kill(worker, 'SIGTERM')
+  await until('its successor answers', async () => (await text(socket)) !== `one ${worker}`)
+  expect(await slow).toBe(`one ${worker}`)
+  await until('it has left', () => !isAlive(worker))
+})
+
+test('an application that does not load ends tsgi with 3 and says what was found', async () => {
+  const directory = tempDir()
+  const app = join(directory, 'app.ts')
+  writeFileSync(app, 'export const nothing = 1')
+  const socket = join(directory, 'app.sock')
+  const tsgi = await startTsgi({ app, args: ['--uwsgi', socket], waitUntilReady: false })
+  expect(await tsgi.process.exited).toEqual({ code: 3, signal: null })
+  expect(tsgi.process.lines.join('\n')).toContain('nothing')
+  expect(existsSync(socket)).toBe(false)
+})
+
+test('an address that another tsgi serves ends the second with 4 and harms the first in nothing', async () => {
+  const { socket, app } = await deployed(['--workers', '1'])
+  const second = await startTsgi({ app, args: ['--uwsgi', socket], waitUntilReady: false })
+  expect(await second.process.exited).toEqual({ code: 4, signal: null })
+  expect(second.process.lines.join('\n')).toContain('another process is serving it')
+  expect(await text(socket)).toMatch(/^one /)
+})
