@@ -27,7 +27,8 @@ export class NameMemory {
     }
     const name = text.substring(textStart, textStart + length)
     if (index < MAX_NAMES && index <= this.#names.length && length <= MAX_NAME_BYTES) {
-      this.#bytes[index] = bytes.slice(start, end)
+      // A copy of its own: `slice` of a Buffer would be a view of memory that the next read overwrites.
+      this.#bytes[index] = new Uint8Array(bytes.subarray(start, end))
       this.#names[index] = name
     }
     return name
