@@ -27,5 +27,7 @@ export { headerOf, onHead, type ResponseHead, withoutHeaders } from './middlewar
 export { lines } from './middleware/lines.ts'
 export { status } from './middleware/status.ts'
 export { applicationUri, hostName, requestUri, shiftPathInfo } from './middleware/url.ts'
+export { type ValidateOptions, validate } from './middleware/validate.ts'
+export { validateMiddleware } from './middleware/validate-middleware.ts'
 export { defineConfig } from './options/define-config.ts'
 export type { Config } from './options/table.ts'

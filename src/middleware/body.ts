@@ -37,11 +37,12 @@ export function tapBody(body: Body, observer: BodyObserver): Body {
 }
 
 /**
- * Closes a body that will not be iterated (any more): what a middleware owes to one that it does not pass on.
+ * Closes a body that will not be iterated any more: what a middleware owes to one that it does not pass on.
+ * @param options `iterated`: an iterator was taken, and was returned or has ended
  * @throws the first error of its closing
  */
-export async function closeBody(body: Body): Promise<void> {
-  await close(body, false)
+export async function closeBody(body: Body, { iterated = false }: { readonly iterated?: boolean } = {}): Promise<void> {
+  await close(body, iterated)
 }
 
 interface Wrapping {
