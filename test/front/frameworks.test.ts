@@ -74,10 +74,10 @@ const protocols: readonly Name[] = ['uwsgi', 'fastcgi']
 const frameworks = [
   ['express/app.ts', 'Hello from Express 5!'],
   ['express4/app.js', 'Hello from Express 4!'],
-  ['koa/app.ts', 'Hello from Koa!'],
+  ['koa/app.js', 'Hello from Koa!'],
   ['fastify/server.ts', 'Hello from Fastify!'],
   ['hono/app.ts', 'Hello from Hono!'],
-  ['h3/app.ts', 'Hello from h3!'],
+  ['h3/app.js', 'Hello from h3!'],
 ] as const
 
 for (const [app, greeting] of frameworks) {
