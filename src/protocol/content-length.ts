@@ -21,6 +21,20 @@ export function announcedLengthOf(params: Params): number | undefined | TsgiErro
   return new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', `CONTENT_LENGTH is no count of bytes: ${describe(found)}`)
 }
 
+/**
+ * Caddy 2.6 announces "-1" over FastCGI where the client did not announce a length. Says it as the other front servers do:
+ * with an empty value.
+ * @returns whether that was so, and nothing else wrong
+ */
+export function forgetMinusOne(params: string[]): boolean {
+  const at = params.findIndex(
+    (text, index) => index % 2 === 1 && text === '-1' && params[index - 1] === 'CONTENT_LENGTH',
+  )
+  if (at === -1) return false
+  params[at] = ''
+  return announcedLengthOf(params) === undefined
+}
+
 /** The length of the body where nothing else ends it (uwsgi, SCGI): absent or empty is 0. */
 export function contentLengthOf(params: Params): number | TsgiError {
   return announcedLengthOf(params) ?? 0

@@ -12,7 +12,7 @@
 import { TsgiError } from '../errors.ts'
 import { ByteQueue } from './byte-queue.ts'
 import type { Decoder, DecoderLimits, Protocol, RequestEvent } from './codec.ts'
-import { announcedLengthOf } from './content-length.ts'
+import { announcedLengthOf, forgetMinusOne } from './content-length.ts'
 import { fastcgiEncoder } from './fastcgi-encoder.ts'
 import {
   endRequestRecord,
@@ -289,8 +289,9 @@ class FastcgiDecoder implements Decoder {
   #begin(request: ActiveRequest): RequestEvent {
     const params = parsePairs(request.block.take(), this.#limits.maxParams, names)
     if (params instanceof TsgiError) return this.#refuse(request, params)
-    const announcedLength = announcedLengthOf(params)
-    if (announcedLength instanceof TsgiError) return this.#refuse(request, announcedLength)
+    const announced = announcedLengthOf(params)
+    if (announced instanceof TsgiError && !forgetMinusOne(params)) return this.#refuse(request, announced)
+    const announcedLength = announced instanceof TsgiError ? undefined : announced
     request.announcedLength = announcedLength
     request.phase = 'body'
     return {

@@ -148,7 +148,7 @@ test('less STDIN than CONTENT_LENGTH is a truncated body, never an end', () => {
 })
 
 test.each([
-  ['-1', 'CONTENT_LENGTH is no count of bytes: "-1"'],
+  ['-2', 'CONTENT_LENGTH is no count of bytes: "-2"'],
   ['3, 5', 'CONTENT_LENGTH is no count of bytes: "3, 5"'],
   ['0x10', 'CONTENT_LENGTH is no count of bytes: "0x10"'],
   ['99999999999999999999', 'CONTENT_LENGTH is no count of bytes: "99999999999999999999"'],
@@ -342,4 +342,13 @@ test('a request answered early is no truncation', () => {
   const input = Buffer.concat(encodeFastcgiRequest({ params: ['CONTENT_LENGTH', '3'], body: bytes('abc') }).slice(0, 2))
   decode(one, [input], { answerAt: 'begin' })
   expect(one.midRequest).toBe(false)
+})
+
+test('a CONTENT_LENGTH of -1, which Caddy sends for a chunked body, is a length that is not known', () => {
+  const input = Buffer.concat(encodeFastcgiRequest({ params: ['CONTENT_LENGTH', '-1', 'A', '-1'], body: bytes('abc') }))
+  expectEveryWay(input, [
+    begin(1, ['CONTENT_LENGTH', '', 'A', '-1']),
+    { kind: 'body', requestId: 1, text: 'abc' },
+    { kind: 'end', requestId: 1 },
+  ])
 })
