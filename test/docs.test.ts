@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, sep } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { generatePages } from '../scripts/generate-docs.mjs'
-import { OPTION_LIST } from '../src/options/table.ts'
+import { OPTION_LIST } from '../src/options/option-list.ts'
 import { setup } from './support/build-setup.ts'
 
 const root = join(import.meta.dirname, '..')

@@ -2,7 +2,7 @@
 
 import { resolve } from 'node:path'
 import { type Loaded, loadOptions } from '../options/load.ts'
-import { type AnyOption, OPTION_LIST } from '../options/table.ts'
+import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
 import { namedApplication } from './application-run.ts'
 import { type Checked, checkApplication } from './check-application.ts'
 import { refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'

@@ -3,9 +3,10 @@
 import { Command, Option } from 'commander'
 import { helpText } from '../options/help.ts'
 import type { LoadInput } from '../options/load.ts'
+import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
 import { usageError } from '../options/parse.ts'
 import { SECTIONS } from '../options/row.ts'
-import { type AnyOption, OPTION_LIST, type OptionKey } from '../options/table.ts'
+import type { OptionKey } from '../options/table.ts'
 
 export interface Subcommand {
   readonly name: string

@@ -1,7 +1,7 @@
 /** The option table as people read it: the text of `--help` and the page docs/options.md. */
 
+import { type AnyOption, OPTION_LIST, OTHER_VARIABLES } from './option-list.ts'
 import { SECTIONS } from './row.ts'
-import { type AnyOption, OPTION_LIST, OTHER_VARIABLES } from './table.ts'
 
 /** `--workers N|auto` */
 export function flagUsage({ flag, kind }: AnyOption): string {

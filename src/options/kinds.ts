@@ -4,6 +4,7 @@
  */
 
 import { isIP } from 'node:net'
+import { resolve } from 'node:path'
 import { z } from 'zod'
 import { describe } from '../errors.ts'
 import { nearest } from '../nearest.ts'
@@ -23,6 +24,8 @@ export interface Kind<Out, In> {
   readonly separator?: RegExp
   /** The value as a person reads it; without one, as JSON writes it. A method, so that kinds of any value are `Kind<unknown, unknown>`. */
   format?(value: Out): string
+  /** The value with every relative path in it starting in `folder`, which is absolute. */
+  anchor?(value: Out, folder: string): Out
   /** The only values there are, for help. */
   readonly choices?: readonly string[]
 }
@@ -134,6 +137,11 @@ export const address: Kind<string, string> = {
     const parsed = parseAddress(raw.trim())
     return typeof parsed === 'string' ? refuse(context, parsed) : formatAddress(parsed)
   }),
+  anchor: (value, folder) => {
+    const parsed = parseAddress(value)
+    if (typeof parsed === 'string' || parsed.kind !== 'unix') return value
+    return formatAddress({ kind: 'unix', path: resolve(folder, parsed.path) })
+  },
 }
 
 /** As written; one address is a network of one. */
@@ -157,9 +165,14 @@ export const text: Kind<string, string> = {
   schema: read(z.string(), (raw, context) => (raw.trim() === '' || raw.includes('\0') ? refuse(context) : raw)),
 }
 
-/** A file or folder; `parse.ts` makes it absolute. */
+/** A file or folder. */
 export function path(placeholder: 'FILE' | 'DIR'): Kind<string, string> {
-  return { ...text, placeholder, expected: placeholder === 'DIR' ? 'a folder' : 'the path of a file' }
+  return {
+    ...text,
+    placeholder,
+    expected: placeholder === 'DIR' ? 'a folder' : 'the path of a file',
+    anchor: (value, folder) => resolve(folder, value),
+  }
 }
 
 /** A name or a number. Whether it exists is known where it is used. */
@@ -223,11 +236,11 @@ export const flag: Kind<boolean, string | boolean> = {
 
 /** Not given means `undefined`. */
 export function optional<Out, In>(kind: Kind<Out, In>): Kind<Out | undefined, In> {
-  const { format, ...rest } = kind
   return {
-    ...rest,
+    ...wordsOf(kind),
     absent: undefined,
-    format: (value) => (value === undefined ? '' : (format?.(value) ?? String(value))),
+    format: (value) => (value === undefined ? '' : (kind.format?.(value) ?? String(value))),
+    anchor: (value, folder) => (value === undefined ? undefined : (kind.anchor?.(value, folder) ?? value)),
   }
 }
 
@@ -237,9 +250,20 @@ export function list<Out, In>(kind: Kind<Out, In>, separator = /[\s,]+/): Kind<r
   const schema = read(input, (raw, context) =>
     (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, context)),
   )
-  const { format, ...rest } = kind
-  const formatAll = (values: readonly Out[]) => values.map((value) => format?.(value) ?? String(value)).join(' ')
-  return { ...rest, schema, absent: [], separator, format: formatAll }
+  return {
+    ...wordsOf(kind),
+    schema,
+    absent: [],
+    separator,
+    format: (values) => values.map((value) => kind.format?.(value) ?? String(value)).join(' '),
+    anchor: (values, folder) => values.map((value) => kind.anchor?.(value, folder) ?? value),
+  }
+}
+
+/** What a kind made from another keeps: all but the methods, which take its values. */
+function wordsOf<Out, In>(kind: Kind<Out, In>): Omit<Kind<Out, In>, 'format' | 'anchor' | 'absent'> {
+  const { format: _format, anchor: _anchor, absent: _absent, ...words } = kind
+  return words
 }
 
 function isPresent(raw: unknown): boolean {

@@ -4,14 +4,14 @@
  * once, with the place it came from.
  */
 
-import { isAbsolute, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { TsgiError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
-import { formatAddress, parseAddress, pathTooLong } from './address.ts'
 import { readValue } from './kinds.ts'
+import { type AnyOption, OPTION_LIST, OTHER_VARIABLES } from './option-list.ts'
 import type { Parsed, Source } from './parsed.ts'
 import { findProblems } from './rules.ts'
-import { type AnyOption, OPTION_LIST, type OptionKey, type Options, OTHER_VARIABLES } from './table.ts'
+import type { OptionKey, Options } from './table.ts'
 
 export interface RawSources {
   /** By key; text, text for each repetition, or true and false. */
@@ -46,7 +46,7 @@ export function parseOptions(raw: RawSources): Parsed {
   }
   if (problems.length > 0) throw usageError(problems)
   // Every row put its value here, read by its own kind: this is the record that the table describes.
-  const options = withAbsolutePaths(Object.fromEntries(values) as unknown as Options, raw.cwd)
+  const options = withAbsolutePaths(values, raw.cwd) as unknown as Options
   const parsed = { options, sources: Object.fromEntries(sources) as unknown as Parsed['sources'] }
   const broken = [...findProblems(parsed), ...(raw.rules ?? []).flatMap((rule) => rule(parsed))]
   if (broken.length > 0) throw usageError(broken)
@@ -121,32 +121,15 @@ function didYouMean(name: string, candidates: readonly string[]): string {
   return close === undefined ? '' : `; did you mean ${close}?`
 }
 
-const PATH_KEYS = ['pidfile', 'config', 'logFile', 'accessLogFile'] as const
-const ADDRESS_KEYS = ['control', 'stats', 'metrics'] as const
-const LISTENER_KEYS = ['uwsgi', 'fastcgi', 'scgi', 'http', 'socket'] as const
-
 /** A daemon's paths must mean the same wherever and whenever they are read. */
-function withAbsolutePaths(options: Options, cwd: string): Options {
-  const chdir = options.chdir === undefined ? undefined : resolve(cwd, options.chdir)
-  const base = chdir ?? cwd
-  const absolute: { -readonly [Key in OptionKey]?: Options[Key] } = { chdir }
-  for (const key of PATH_KEYS) {
+function withAbsolutePaths(values: ReadonlyMap<OptionKey, unknown>, cwd: string): Record<string, unknown> {
+  const chdir = values.get('chdir')
+  const base = typeof chdir === 'string' ? resolve(cwd, chdir) : cwd
+  const anchored = OPTION_LIST.map(({ key, kind }): [OptionKey, unknown] => {
     // The configuration file was found before --chdir could be known.
-    const value = options[key]
-    if (value !== undefined) absolute[key] = resolve(key === 'config' ? cwd : base, value)
-  }
-  for (const key of ADDRESS_KEYS) {
-    const value = options[key]
-    if (value !== undefined) absolute[key] = absoluteAddress(value, base)
-  }
-  for (const key of LISTENER_KEYS) absolute[key] = options[key].map((text) => absoluteAddress(text, base))
-  return { ...options, ...absolute }
-}
-
-function absoluteAddress(text: string, base: string): string {
-  const address = parseAddress(text)
-  if (typeof address === 'string' || address.kind !== 'unix' || isAbsolute(address.path)) return text
-  const path = resolve(base, address.path)
-  if (pathTooLong(path)) throw usageError([`${text}: ${path} is too long for the path of a Unix socket`])
-  return formatAddress({ kind: 'unix', path })
+    const folder = key === 'config' ? cwd : base
+    const value = values.get(key)
+    return [key, kind.anchor === undefined ? value : kind.anchor(value, folder)]
+  })
+  return { ...Object.fromEntries(anchored), ...(typeof chdir === 'string' ? { chdir: base } : {}) }
 }

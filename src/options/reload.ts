@@ -1,7 +1,8 @@
 /** What a reload takes from options that were read again, and what needs a restart (`reload` in the table). */
 
 import { isDeepStrictEqual } from 'node:util'
-import { OPTION_LIST, type Options } from './table.ts'
+import { OPTION_LIST } from './option-list.ts'
+import type { Options } from './table.ts'
 
 export interface Reloaded {
   /** The new values, save those that only a restart can change: these are as before. */

@@ -1,5 +1,6 @@
 /** What no single option can say: combinations that cannot work. Each rule is one function; all problems are reported at once. */
 
+import { pathTooLong } from './address.ts'
 import type { Parsed } from './parsed.ts'
 import type { OptionKey, Options } from './table.ts'
 
@@ -25,6 +26,19 @@ const eachAddressOnce: Rule = ({ options, sources }) => {
   return [...users]
     .filter(([, names]) => names.length > 1)
     .map(([address, names]) => `${address} is given ${names.length} times: ${names.join(', ')}`)
+}
+
+/** A path that was relative may have become too long. */
+const unixPathsFit: Rule = ({ options, sources }) => {
+  const given = [
+    ...LISTENERS.map((key) => ({ key, texts: options[key] })),
+    ...ENDPOINTS.map((key) => ({ key, texts: [options[key] ?? ''] })),
+  ]
+  return given.flatMap(({ key, texts }) =>
+    texts
+      .filter((text) => pathTooLong(text.replace(/^unix:/, '')))
+      .map((text) => `${sources[key].name}: ${text} is too long for the path of a Unix socket`),
+  )
 }
 
 const jitterNeedsMaxRequests: Rule = ({ options, sources }) => {
@@ -69,6 +83,7 @@ const tlsIsWhole: Rule = ({ options, sources }) => {
 }
 
 const RULES: readonly Rule[] = [
+  unixPathsFit,
   eachAddressOnce,
   jitterNeedsMaxRequests,
   socketOwnershipNeedsUnixSocket,

@@ -22,7 +22,7 @@ import {
   variables,
   workerCount,
 } from './kinds.ts'
-import { listener, type OptionRow, option, seconds } from './row.ts'
+import { listener, option, seconds } from './row.ts'
 
 export const OPTIONS = {
   uwsgi: listener('--uwsgi', 'Listen here for the uwsgi protocol (nginx uwsgi_pass, Apache uwsgi://). Repeatable.'),
@@ -375,46 +375,4 @@ export type OptionKey = keyof typeof OPTIONS
 /** What every part of tsgi reads: plain data, units in the names (`...Ms`, `...Bytes`), paths absolute. */
 export type Options = {
   readonly [Key in OptionKey]: (typeof OPTIONS)[Key]['kind'] extends Kind<infer Out, infer _In> ? Out : never
-}
-
-type CamelCase<Text extends string> = Text extends `${infer Head}-${infer Tail}`
-  ? `${Head}${Capitalize<CamelCase<Tail>>}`
-  : Text
-
-type ConfigKey<Key extends OptionKey> = (typeof OPTIONS)[Key] extends { readonly notInFile: true }
-  ? never
-  : (typeof OPTIONS)[Key]['flag'] extends `--${infer Name}`
-    ? CamelCase<Name>
-    : never
-
-/** What `tsgi.config.ts` exports. Keys are the flags in camelCase; durations are seconds or `'500ms'`, sizes bytes or `'64k'`. */
-export type Config = {
-  readonly [Key in OptionKey as ConfigKey<Key>]?: (typeof OPTIONS)[Key]['kind'] extends Kind<infer _Out, infer In>
-    ? In
-    : never
-}
-
-/** A row seen without its types, for code that goes through the whole table. */
-export interface AnyOption extends OptionRow<`--${string}`, unknown, unknown> {
-  readonly key: OptionKey
-  /** `gracefulTimeout`: the key in a configuration file. */
-  readonly configKey: string
-  /** `TSGI_GRACEFUL_TIMEOUT` */
-  readonly variable: string
-}
-
-export const OPTION_LIST: readonly AnyOption[] = Object.entries(OPTIONS).map(([key, row]) => {
-  const name = row.flag.slice('--'.length)
-  return {
-    ...row,
-    // Object.entries forgets that its keys are those of the literal above.
-    key: key as OptionKey,
-    configKey: name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase()),
-    variable: `TSGI_${name.toUpperCase().replaceAll('-', '_')}`,
-  }
-})
-
-/** Variables of ours that are no options. Those that begin with TSGI_TEST_ are for tsgi's own tests, and not looked at. */
-export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
-  TSGI_ACCEPT: 'auto, fast or documented: forces one way of accepting connections, for tests.',
 }

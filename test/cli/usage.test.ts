@@ -1,7 +1,7 @@
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
-import { OPTION_LIST } from '../../src/options/table.ts'
+import { OPTION_LIST } from '../../src/options/option-list.ts'
 import { setup } from '../support/build-setup.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { runTsgi } from './run-tsgi.ts'
@@ -39,7 +39,7 @@ describe('help', () => {
     expect(body.split('\n').filter((line) => line.length > 80)).toEqual([])
   })
 
-  test.each(['serve', 'dev', 'check', 'ctl', 'init'])('of %s has an example', async (name) => {
+  test.each(['serve', 'dev', 'check', 'ctl', 'request', 'init'])('of %s has an example', async (name) => {
     const { stdout } = await runTsgi([name, '--help'])
     expect(stdout).toContain(`Usage: tsgi ${name} `)
     expect(stdout).toMatch(new RegExp(`^Examples:\n {2}tsgi ${name} `, 'm'))

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import { TsgiError } from '../../src/errors.ts'
+import { OPTION_LIST } from '../../src/options/option-list.ts'
 import { parseOptions, type RawSources } from '../../src/options/parse.ts'
 import { reloadOptions } from '../../src/options/reload.ts'
-import { OPTION_LIST, type OptionKey } from '../../src/options/table.ts'
+import type { OptionKey } from '../../src/options/table.ts'
 
 type Flags = Partial<Record<OptionKey, string | boolean | readonly string[]>>
 

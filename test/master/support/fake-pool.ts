@@ -3,7 +3,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import type { Config } from '../../../src/options/table.ts'
+import type { Config } from '../../../src/options/define-config.ts'
 import { childPids, isAlive } from '../../support/proc.ts'
 import { type ServerProcess, startServer } from '../../support/server-process.ts'
 import { tempDir } from '../../support/temp-dir.ts'
