@@ -2,19 +2,22 @@
 
 import { z } from 'zod'
 import { TsgiError } from './errors.ts'
-import type { MasterMessage, WorkerMessage } from './messages.ts'
+import type { MasterMessage, WorkerBoot, WorkerMessage } from './messages.ts'
 
 const count = z.number().int().nonnegative()
 const amount = z.number().nonnegative()
 
+/** Measurements: one that is off is no reason to end a worker that serves. */
+const measured = z.union([z.number(), z.nan()])
+
 const tick = z.strictObject({
-  connections: count,
-  requestsInFlight: count,
-  requestsTotal: count,
-  oldestRequestMs: amount,
-  rssBytes: count,
-  eventLoopUtilization: amount,
-  counters: z.array(z.number()),
+  connections: measured,
+  requestsInFlight: measured,
+  requestsTotal: measured,
+  oldestRequestMs: measured,
+  rssBytes: measured,
+  eventLoopUtilization: measured,
+  counters: z.array(measured),
 })
 
 const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion('kind', [
@@ -26,11 +29,12 @@ const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('bye') }),
 ])
 
-const boot = z.strictObject({
+const boot: z.ZodType<WorkerBoot> = z.strictObject({
   slot: count.min(1),
   generation: count.min(1),
   application: z.string(),
   options: z.record(z.string(), z.unknown()),
+  tls: z.strictObject({ cert: z.string(), key: z.string(), clientCa: z.string().optional() }).optional(),
   listeners: z.array(
     z.strictObject({
       protocol: z.enum(['uwsgi', 'fastcgi', 'scgi', 'http', 'any']),

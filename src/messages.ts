@@ -37,8 +37,18 @@ export interface WorkerBoot {
   readonly application: string
   /** The options as parsed (src/options): plain data, units in the names. */
   readonly options: Readonly<Record<string, unknown>>
+  /** For TCP listeners; read by the master, whose user may be another. */
+  readonly tls?: TlsIdentity | undefined
   /** In the order in which the sockets follow. */
   readonly listeners: readonly ListenerInfo[]
+}
+
+/** PEM texts. */
+export interface TlsIdentity {
+  readonly cert: string
+  readonly key: string
+  /** Peers must show a certificate from one of these. */
+  readonly clientCa?: string | undefined
 }
 
 export interface ListenerInfo {

@@ -8,6 +8,7 @@ import type { Upgraded } from '../application.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
+import type { Endpoint } from '../protocol/proxy-header.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
@@ -25,11 +26,19 @@ export interface ConnectionHost {
   admit(request: OpenRequest): void
   /** Not done within its first turn: to be settled before the next. */
   unsettled(connection: Connection): void
-  /** A connection that turned out to speak HTTP, with what was read of it; undefined where HTTP is not enabled. */
-  readonly serveHttp: ((socket: Socket, head: Uint8Array) => void) | undefined
+  /** A connection that turned out to speak HTTP. */
+  readonly serveHttp: ServeHttp
+  /** Every connection begins with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
   protocolError(connection: Connection, error: Error): void
   closed(connection: Connection): void
 }
+
+/**
+ * @param head what was read of the connection already
+ * @param source who connected, as a PROXY protocol header says
+ */
+export type ServeHttp = (socket: Socket, head: Uint8Array, source: Endpoint | undefined) => void
 
 export class Connection implements TransportEvents, Carrier {
   readonly #host: ConnectionHost
@@ -63,8 +72,8 @@ export class Connection implements TransportEvents, Carrier {
     this.#waitingSinceMs = nowMs
     this.kept = expected.some(keepsConnections)
     const only = expected.length === 1 ? expected[0] : undefined
-    if (only !== undefined) this.#spoken = speak(only, host)
-    else this.#first = new FirstBytes(expected, host.serveHttp !== undefined)
+    if (only !== undefined && !host.proxyProtocol) this.#spoken = speak(only, host)
+    else this.#first = new FirstBytes(expected, only === undefined, host.proxyProtocol)
     this.#transport = open(this)
   }
 
@@ -226,7 +235,7 @@ export class Connection implements TransportEvents, Carrier {
   /** @param reason the worker goes; what is open ends now */
   abort(reason: TsgiError): void {
     for (const request of [...this.#open.values()]) request.exchange.abort(reason)
-    if (!this.#over && !this.#lingering) this.#transport.end()
+    if (!this.#over && !this.#lingering && !this.#detached) this.#transport.end()
   }
 
   get requests(): Iterable<OpenRequest> {
@@ -301,11 +310,13 @@ export class Connection implements TransportEvents, Carrier {
         return
       case 'gateway':
         this.#spoken = speak(verdict.protocol, this.#host)
+        // Its socket must be made outside of every application's async context, for it serves several requests.
+        if (keepsConnections(verdict.protocol)) this.#transport.settle()
         this.#decode(this.#spoken.decoder, verdict.bytes)
         return
       case 'http':
         this.#detached = true
-        this.#host.serveHttp?.(this.#transport.detach(), verdict.bytes)
+        this.#host.serveHttp(this.#transport.detach(), verdict.bytes, verdict.source)
         return
       case 'wrong':
         this.#giveUp(verdict.error, verdict.answer)
@@ -315,7 +326,7 @@ export class Connection implements TransportEvents, Carrier {
   /** What came cannot be understood: what is open on this connection ends with it. */
   #broken(error: Error, bytes: Uint8Array): void {
     const verdict = this.#requests === 0 ? mistaken(bytes, this.protocol) : undefined
-    if (verdict?.kind === 'wrong') this.#giveUp(verdict.error, verdict.answer)
+    if (verdict !== undefined) this.#giveUp(verdict.error, verdict.answer)
     else this.#giveUp(error, undefined)
   }
 

@@ -8,7 +8,7 @@ import { createRateLimit } from '../log/rate-limit.ts'
 import type { ListenerInfo } from '../messages.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
-import { Connection, type ConnectionHost, keepsConnections } from './connection.ts'
+import { Connection, type ConnectionHost, keepsConnections, type ServeHttp } from './connection.ts'
 import { HandleTransport } from './handle-transport.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { RawHandle } from './raw-handle.ts'
@@ -21,6 +21,8 @@ export interface ConnectionSettings {
   readonly readTimeoutMs: number
   readonly lingerTimeoutMs: number
   readonly halfCloseAborts: boolean
+  /** Every connection begins with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
 }
 
 /** The same mistake of the same front server is said this often at most. */
@@ -38,7 +40,7 @@ export class Connections implements ConnectionHost {
   #draining = false
   /** Open connections that may idle between requests. */
   #kept = 0
-  serveHttp: ((socket: Socket, head: Uint8Array) => void) | undefined
+  serveHttp: ServeHttp = (socket) => void socket.destroy()
   /** Called when a connection has closed: there may be nothing left to wait for. */
   onClosed: () => void = () => undefined
 
@@ -55,6 +57,10 @@ export class Connections implements ConnectionHost {
 
   get halfCloseAborts(): boolean {
     return this.#settings.halfCloseAborts
+  }
+
+  get proxyProtocol(): boolean {
+    return this.#settings.proxyProtocol
   }
 
   get draining(): boolean {
@@ -75,22 +81,26 @@ export class Connections implements ConnectionHost {
     this.#counters.add('connections')
     let transport: HandleTransport | undefined
     const connection = new Connection(this, expected, listener.address, performance.now(), (events) => {
-      transport = new HandleTransport(handle, events, expected.some(keepsConnections), listener.transport === 'tcp')
+      transport = new HandleTransport(handle, events, expected.every(keepsConnections), listener.transport === 'tcp')
       return transport
     })
     this.#add(connection)
     transport?.open()
   }
 
-  /** The documented path. @param socket made with allowHalfOpen */
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void {
+  /**
+   * The documented path.
+   * @param socket made with allowHalfOpen
+   * @param below the TCP socket, where `socket` is a TLS one on it
+   */
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], below?: Socket): void {
     this.#counters.add('connections')
     const connection = new Connection(
       this,
       expected,
       listener.address,
       performance.now(),
-      (events) => new SocketTransport(socket, events),
+      (events) => new SocketTransport(socket, events, below && { below }),
     )
     this.#add(connection)
   }

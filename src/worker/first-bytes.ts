@@ -1,43 +1,75 @@
-/** What a connection begins with, on a socket of several protocols: kept until it tells which one is spoken. */
+/**
+ * What a connection begins with: a PROXY protocol header where one is announced, then, on a socket of several protocols, the
+ * bytes that tell which one is spoken. Kept until they have told.
+ */
 
-import type { TsgiError } from '../errors.ts'
+import { asError } from '../errors.ts'
 import type { Protocol } from '../protocol/codec.ts'
-import { detect, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { type Detected, detect, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { type Endpoint, parseProxyHeader } from '../protocol/proxy-header.ts'
 
 export type Verdict =
   | { readonly kind: 'gateway'; readonly protocol: Protocol; readonly bytes: Uint8Array }
-  | { readonly kind: 'http'; readonly bytes: Uint8Array }
-  | { readonly kind: 'wrong'; readonly error: TsgiError; readonly answer: Uint8Array | undefined }
+  /** `bytes` are a copy: node:http reads them when the transport's memory is somebody else's. */
+  | { readonly kind: 'http'; readonly bytes: Uint8Array; readonly source: Endpoint | undefined }
+  | Wrong
+
+export interface Wrong {
+  readonly kind: 'wrong'
+  readonly error: Error
+  /** In the protocol that the peer speaks, where it has an answer for that. */
+  readonly answer: Uint8Array | undefined
+}
 
 export class FirstBytes {
   readonly #expected: readonly Protocol[]
   readonly #http: boolean
+  #awaitsProxyHeader: boolean
+  #source: Endpoint | undefined
   #held: Uint8Array | undefined
 
-  constructor(expected: readonly Protocol[], http: boolean) {
+  /** @param proxyProtocol a header must come first */
+  constructor(expected: readonly Protocol[], http: boolean, proxyProtocol: boolean) {
     this.#expected = expected
     this.#http = http
+    this.#awaitsProxyHeader = proxyProtocol
   }
 
   /** @returns undefined when more bytes are needed; those that came are kept */
   read(bytes: Uint8Array): Verdict | undefined {
     const all = this.#held === undefined ? bytes : Buffer.concat([this.#held, bytes])
-    const detected = detect(all)
-    if (detected === undefined) {
-      this.#held = copyOf(all)
-      return undefined
-    }
     this.#held = undefined
-    const protocol = this.#expected.find(({ name }) => name === detected)
-    if (protocol !== undefined) return { kind: 'gateway', protocol, bytes: all }
-    // node:http reads them later, when the transport's memory is somebody else's.
-    if (detected === 'http' && this.#http) return { kind: 'http', bytes: copyOf(all) }
-    return { kind: 'wrong', error: wrongProtocol(detected, this.#names), answer: refusalBytes(detected, all) }
+    if (!this.#awaitsProxyHeader) return this.#tell(all)
+    try {
+      const header = parseProxyHeader(all)
+      if (header === undefined) return this.#hold(all)
+      this.#awaitsProxyHeader = false
+      this.#source = header.source
+      return this.#tell(all.subarray(header.length))
+    } catch (error) {
+      return { kind: 'wrong', error: asError(error), answer: undefined }
+    }
   }
 
   /** Some came, and more were expected. */
   get pending(): boolean {
     return this.#held !== undefined
+  }
+
+  #tell(bytes: Uint8Array): Verdict | undefined {
+    const only = this.#expected.length === 1 && !this.#http ? this.#expected[0] : undefined
+    // Its decoder says best what is wrong with what comes.
+    if (only !== undefined) return { kind: 'gateway', protocol: only, bytes }
+    const detected = detect(bytes)
+    if (detected === undefined) return this.#hold(bytes)
+    const protocol = this.#expected.find(({ name }) => name === detected)
+    if (protocol !== undefined) return { kind: 'gateway', protocol, bytes }
+    if (detected === 'http' && this.#http) return { kind: 'http', bytes: bytes.slice(), source: this.#source }
+    return wrong(detected, this.#names, bytes)
+  }
+
+  #hold(bytes: Uint8Array): undefined {
+    this.#held = bytes.slice()
   }
 
   get #names(): readonly string[] {
@@ -46,12 +78,15 @@ export class FirstBytes {
   }
 }
 
-/** Not `slice`: of a Buffer that is a view of the same memory. */
-const copyOf = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
-
 /** What a decoder could not read may be another protocol's; undefined where it is not. */
-export function mistaken(bytes: Uint8Array, spoken: Protocol): Verdict | undefined {
+export function mistaken(bytes: Uint8Array, spoken: Protocol): Wrong | undefined {
   const detected = detect(bytes)
   if (detected === undefined || detected === 'unknown' || detected === spoken.name) return undefined
-  return { kind: 'wrong', error: wrongProtocol(detected, [spoken.name]), answer: refusalBytes(detected, bytes) }
+  return wrong(detected, [spoken.name], bytes)
 }
+
+const wrong = (detected: Detected, expected: readonly string[], bytes: Uint8Array): Wrong => ({
+  kind: 'wrong',
+  error: wrongProtocol(detected, expected),
+  answer: refusalBytes(detected, bytes),
+})

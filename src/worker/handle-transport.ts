@@ -92,7 +92,7 @@ export class HandleTransport implements Transport {
   #adopted(): SocketTransport {
     if (this.#socket !== undefined) return this.#socket
     const socket = this.#kept ? adopt(this.#handle, this.#sharedRead()) : adopt(this.#handle, {})
-    this.#socket = new SocketTransport(socket, this.#events, this.#handle.fd)
+    this.#socket = new SocketTransport(socket, this.#events, { fd: this.#handle.fd })
     if (this.#kept) socket.resume()
     if (this.#tcp) socket.setNoDelay(true)
     return this.#socket

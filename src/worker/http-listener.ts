@@ -10,6 +10,7 @@ import type { HeaderList, Upgraded } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
+import type { Endpoint } from '../protocol/proxy-header.ts'
 import type { Requests } from './requests.ts'
 
 export interface HttpSettings {
@@ -22,8 +23,11 @@ export class HttpListener {
   readonly #server: Server
   readonly #requests: Requests
   readonly #open = new Set<Exchange>()
+  readonly #sources = new WeakMap<Socket, Endpoint>()
   #connections = 0
   #draining = false
+  /** node:http keeps track of connections, and of how long they take. */
+  #watching = false
   /** Called when a connection has closed. */
   onClosed: () => void = () => undefined
 
@@ -45,6 +49,9 @@ export class HttpListener {
         this.onClosed()
       })
     })
+    this.#server.once('listening', () => {
+      this.#watching = true
+    })
     this.#server.on('request', (request, response) => this.#serve(request, response))
     this.#server.on('upgrade', (request, socket, head) => this.#serveUpgrade(request, socket, head))
   }
@@ -59,9 +66,16 @@ export class HttpListener {
     return { close: () => void this.#server.close() }
   }
 
-  /** A connection to a socket of several protocols that began with a method. */
-  take(socket: Socket, head: Uint8Array): void {
-    socket.unshift(head)
+  /**
+   * A connection that was accepted elsewhere.
+   * @param head what was read of it already
+   * @param source who connected, as a PROXY protocol header says
+   */
+  take(socket: Socket, head?: Uint8Array, source?: Endpoint): void {
+    // node:http begins to watch for slow heads when its server listens: this one never may.
+    if (!this.#watching) this.#server.emit('listening')
+    if (source !== undefined) this.#sources.set(socket, source)
+    if (head !== undefined) socket.unshift(head)
     this.#server.emit('connection', socket)
   }
 
@@ -86,7 +100,7 @@ export class HttpListener {
       if (!request.complete) exchange.input.fail(truncated())
       exchange.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection'))
     })
-    this.#requests.admit(exchange, variablesOf(request))
+    this.#requests.admit(exchange, variablesOf(request, this.#sources.get(request.socket)))
   }
 
   #serveUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
@@ -176,17 +190,24 @@ class HttpSink implements Sink {
   }
 }
 
-/** The variables that a front server would send (RFC 3875 section 4.1). */
-function variablesOf(request: IncomingMessage): string[] {
+/**
+ * The variables that a front server would send (RFC 3875 section 4.1).
+ * @param source stronger than the peer of the socket
+ */
+function variablesOf(request: IncomingMessage, source: Endpoint | undefined): string[] {
   const { socket, url = '/', method = 'GET', rawHeaders } = request
   const [target = '', query = ''] = splitAtQuery(url)
   const local = socket.address()
   const port = isAddressInfo(local) ? String(local.port) : '80'
   const params = ['REQUEST_METHOD', method, 'REQUEST_URI', url, 'PATH_INFO', decodePath(target), 'QUERY_STRING', query]
-  params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', 'http')
+  const encrypted = 'encrypted' in socket
+  params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', encrypted ? 'https' : 'http')
+  if (encrypted) params.push('HTTPS', 'on')
   params.push('SERVER_NAME', serverName(request.headers.host), 'SERVER_PORT', port)
-  if (socket.remoteAddress !== undefined) params.push('REMOTE_ADDR', socket.remoteAddress)
-  if (socket.remotePort !== undefined) params.push('REMOTE_PORT', String(socket.remotePort))
+  const address = source?.address ?? socket.remoteAddress
+  const peerPort = source?.port ?? socket.remotePort
+  if (address !== undefined) params.push('REMOTE_ADDR', address)
+  if (peerPort !== undefined) params.push('REMOTE_PORT', String(peerPort))
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
     const value = rawHeaders[index + 1] ?? ''

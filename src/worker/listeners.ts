@@ -6,23 +6,30 @@
 import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit } from '../log/rate-limit.ts'
-import type { ListenerInfo } from '../messages.ts'
+import type { ListenerInfo, TlsIdentity } from '../messages.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import { isRawHandle, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
+import { TlsAcceptor } from './tls-acceptor.ts'
 
 export interface ListenerSettings {
   readonly backlog: number
   readonly fast: boolean
   /** Peers that may connect over TCP. */
   readonly allowed: BlockList
+  /** Spoken on TCP listeners. */
+  readonly tls: TlsIdentity | undefined
+  /** A PROXY protocol header comes before anything else, HTTP included. */
+  readonly proxyProtocol: boolean
   readonly log: Log
 }
 
 /** Where accepted connections go. */
 export interface Accepting {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], below?: Socket): void
+  /** An HTTP connection that was accepted here, because something comes before its first request. */
+  acceptHttp(socket: Socket): void
   listenHttp(handle: unknown, backlog: number): ListeningCopy
 }
 
@@ -65,7 +72,10 @@ export class Listeners {
   }
 
   #listen(handle: unknown, listener: ListenerInfo): ListeningCopy {
-    if (listener.protocol === 'http') return this.#accepting.listenHttp(handle, this.#settings.backlog)
+    const { tls, proxyProtocol } = this.#settings
+    if (tls !== undefined && listener.transport === 'tcp') return this.#listenTls(handle, listener, tls)
+    if (listener.protocol === 'http' && !proxyProtocol)
+      return this.#accepting.listenHttp(handle, this.#settings.backlog)
     if (this.#settings.fast && isRawListener(handle)) return this.#listenFast(handle, listener)
     return this.#listenDocumented(handle, listener)
   }
@@ -91,9 +101,25 @@ export class Listeners {
 
   #listenDocumented(handle: unknown, listener: ListenerInfo): ListeningCopy {
     const expected = expectedProtocols(listener.protocol)
+    return this.#listenWith(handle, listener, (socket) => this.#accepting.acceptSocket(socket, listener, expected))
+  }
+
+  #listenTls(handle: unknown, listener: ListenerInfo, tls: TlsIdentity): ListeningCopy {
+    const expected = expectedProtocols(listener.protocol)
+    const acceptor = new TlsAcceptor(tls, {
+      accepted: (socket, below) => {
+        if (listener.protocol === 'http' && !this.#settings.proxyProtocol) this.#accepting.acceptHttp(socket)
+        else this.#accepting.acceptSocket(socket, listener, expected, below)
+      },
+      failed: (why) => this.#acceptFailed(listener, `TLS: ${why}`),
+    })
+    return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
+  }
+
+  #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy {
     const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) socket.destroy()
-      else this.#accepting.acceptSocket(socket, listener, expected)
+      else accept(socket)
     })
     server.on('error', (error) => this.#acceptFailed(listener, error.message))
     server.listen(handle, this.#settings.backlog)

@@ -81,6 +81,7 @@ export class Worker {
         readTimeoutMs: options.readTimeoutMs,
         lingerTimeoutMs: options.lingerTimeoutMs,
         halfCloseAborts: options.halfClose === 'abort',
+        proxyProtocol: options.proxyProtocol,
       },
       log,
       this.#counters,
@@ -88,16 +89,17 @@ export class Worker {
     const allowed = allowedPeers(options.allowFrom)
     this.#listeners = new Listeners(
       boot.listeners,
-      { backlog: options.backlog, fast, allowed, log },
+      { backlog: options.backlog, fast, allowed, tls: boot.tls, proxyProtocol: options.proxyProtocol, log },
       {
         acceptHandle: (handle, listener, expected) => {
           this.#connections.acceptHandle(handle, listener, expected)
           this.#letGoWhenFull()
         },
-        acceptSocket: (socket, listener, expected) => {
-          this.#connections.acceptSocket(socket, listener, expected)
+        acceptSocket: (socket, listener, expected, below) => {
+          this.#connections.acceptSocket(socket, listener, expected, below)
           this.#letGoWhenFull()
         },
+        acceptHttp: (socket) => this.#http.take(socket),
         listenHttp: (handle, backlog) => this.#http.listen(handle, backlog),
       },
     )
@@ -105,9 +107,7 @@ export class Worker {
       readTimeoutMs: options.readTimeoutMs,
       allows: (peer) => this.#listeners.allowsPeer(peer),
     })
-    if (boot.listeners.some(({ protocol }) => protocol === 'any')) {
-      this.#connections.serveHttp = (socket, head) => this.#http.take(socket, head)
-    }
+    this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
     this.#requests.onDone = () => this.#settled()
     this.#connections.onClosed = () => this.#settled()
     this.#http.onClosed = () => this.#settled()
