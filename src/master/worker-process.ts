@@ -44,7 +44,8 @@ export class WorkerProcess {
   #exit: WorkerExit | undefined
   #reported = false
 
-  constructor(child: ChildProcess, events: WorkerEvents) {
+  /** @param place where it runs, for the message when it could not even be started. */
+  constructor(child: ChildProcess, events: WorkerEvents, place: string) {
     this.#child = child
     this.#events = events
     const stream = child.stdio?.[CHANNEL_FD]
@@ -60,7 +61,7 @@ export class WorkerProcess {
     child.on('exit', (code, signal) => this.#exited({ code, signal }))
     child.on('error', (error) => {
       // The same event tells of a signal or a handle that could not be sent; the end of the process follows by itself then.
-      if (child.pid === undefined) this.#exited({ code: null, signal: null, error: error.message })
+      if (child.pid === undefined) this.#exited({ code: null, signal: null, error: `${error.message}, in ${place}` })
     })
   }
 
@@ -108,7 +109,7 @@ export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerPro
     env: start.environment,
     ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
   })
-  const worker = new WorkerProcess(child, events)
+  const worker = new WorkerProcess(child, events, start.cwd ?? process.cwd())
   worker.send({ kind: 'boot', boot: start.boot })
   return worker
 }
