@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
 /** Real servers and whole process trees: one file at a time, on built code. */
-const realServers = ['test/front/**/*.test.ts', 'test/process/**/*.test.ts']
+const realServers = ['test/front/**/*.test.ts', 'test/process/**/*.test.ts', 'test/examples/**/*.test.ts']
 
 /** tsgi takes a connection in one of two ways (src/worker): everything has to hold on both. */
 const withAccept = (accept: 'fast' | 'documented', order: number) => ({
