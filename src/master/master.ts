@@ -4,20 +4,13 @@ import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
+import type { Action, Failure } from './actions.ts'
 import type { Asker } from './control.ts'
 import type { ControlCommand } from './control-messages.ts'
-import { type Action, inSeconds, plan } from './plan.ts'
+import { inSeconds, plan } from './plan.ts'
 import { ReloadAskers } from './reload-askers.ts'
 import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
-import {
-  createRoster,
-  type Failure,
-  fold,
-  type Roster,
-  type RosterEvent,
-  type WorkerExit,
-  type WorkerView,
-} from './roster.ts'
+import { createRoster, fold, type Roster, type RosterEvent, type WorkerExit, type WorkerView } from './roster.ts'
 import type { SignalCommand } from './signals.ts'
 import type { Listener, Sockets } from './sockets.ts'
 import { describeStatus, describeWorkers } from './status.ts'

@@ -1,28 +1,8 @@
 /** What to do next, as a pure function of the roster, the options and the time. main.ts carries it out; nothing here happens. */
 
+import { type Action, type Failure, type KillSignal, QUIT_GRACE_MS } from './actions.ts'
 import { FRESH } from './back-off.ts'
-import type { Failure, KillSignal, Reload, Roster, WorkerView } from './roster.ts'
-
-export type Action =
-  | {
-      readonly kind: 'spawn'
-      readonly id: number
-      readonly slot: number
-      readonly generation: number
-      readonly why: string
-    }
-  | { readonly kind: 'drain'; readonly id: number; readonly graceMs: number; readonly why: string }
-  /** Abort what is in flight and leave; alive after `graceMs`, it is killed. */
-  | { readonly kind: 'quit'; readonly id: number; readonly graceMs: number; readonly why: string }
-  | { readonly kind: 'kill'; readonly id: number; readonly signal: KillSignal; readonly why: string }
-  /** Read the options again and bind what they add. */
-  | { readonly kind: 'configure'; readonly generation: number }
-  | { readonly kind: 'fail-reload'; readonly generation: number; readonly failure: Failure }
-  /** Every new worker accepts: from here on the new generation is the one that serves. */
-  | { readonly kind: 'commit-reload'; readonly generation: number }
-  /** The old generation stays; whoever asked is told why. */
-  | { readonly kind: 'drop-reload'; readonly generation: number; readonly failure: Failure }
-  | { readonly kind: 'exit'; readonly code: number }
+import type { Reload, Roster, WorkerView } from './roster.ts'
 
 export interface Plan {
   /** In this order. When they are carried out and folded in, plan again until there are none. */
@@ -38,12 +18,6 @@ export interface PlanOptions {
   /** 0: never. */
   readonly heartbeatTimeoutMs: number
 }
-
-/** A worker aborts what is left when its grace ends; after this much more it is killed. */
-export const LEAVE_MARGIN_MS = 2000
-
-/** A worker told to leave at once. */
-export const QUIT_GRACE_MS = 2000
 
 /** A worker that has not begun to serve has nothing to abort. */
 const QUIT_BOOTING_MS = 500

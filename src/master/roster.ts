@@ -1,15 +1,8 @@
 /** The master's picture of its workers: a pure fold of what happened. It decides nothing (plan.ts does) and starts nothing. */
 
 import type { Tick, WorkerMessage } from '../messages.ts'
+import { type Action, type Failure, type KillSignal, LEAVE_MARGIN_MS, QUIT_GRACE_MS } from './actions.ts'
 import { type BackOff, backOffAfter, FRESH } from './back-off.ts'
-import { type Action, LEAVE_MARGIN_MS, QUIT_GRACE_MS } from './plan.ts'
-
-/** Why new code does not serve; `stack` is the application's own, or empty. */
-export interface Failure {
-  readonly message: string
-  readonly stack: string
-  readonly exitCode: number
-}
 
 /**
  * booting: spawned, not accepting yet. ready: serves. draining: told to finish what is open. quitting: told to leave now, or
@@ -38,8 +31,6 @@ export interface WorkerView {
   readonly bootMs: number | undefined
   readonly interface: string | undefined
 }
-
-export type KillSignal = 'SIGABRT' | 'SIGKILL'
 
 export type StopKind = 'graceful' | 'quick' | 'immediate'
 

@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
 import { parseWorkerMessage } from '../message-schemas.ts'
 import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import type { KillSignal } from './actions.ts'
 import { becomeArguments, type Identity } from './privileges.ts'
-import type { KillSignal, WorkerExit } from './roster.ts'
+import type { WorkerExit } from './roster.ts'
 import type { BoundHandle } from './sockets.ts'
 
 export interface WorkerStart {

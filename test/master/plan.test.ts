@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Action, type PlanOptions, plan } from '../../src/master/plan.ts'
+import type { Action } from '../../src/master/actions.ts'
+import { type PlanOptions, plan } from '../../src/master/plan.ts'
 import { type Command, createRoster, fold, type RosterEvent, type WorkerExit } from '../../src/master/roster.ts'
 import type { WorkerMessage } from '../../src/messages.ts'
 
