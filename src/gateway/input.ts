@@ -78,7 +78,7 @@ export class RequestInput implements InputStream {
     this.#buffered = 0
     this.#searched = 0
     this.#searchedBytes = 0
-    this.fail(new TsgiError('TSGI_APP_ENDED', 'the response ended before the request body was read'))
+    this.fail(DISCARDED)
     this.#setFlow(true)
   }
 
@@ -162,7 +162,8 @@ export class RequestInput implements InputStream {
   }
 
   #rejectIfFailed(limit: number): void {
-    if (this.#state === 'failed' && this.#buffered < limit) throw this.#failure
+    if (this.#state === 'failed' && this.#buffered < limit)
+      throw this.#failure === DISCARDED ? discarded() : this.#failure
   }
 
   #takeLine(limit: number): Uint8Array | undefined {
@@ -208,6 +209,12 @@ export class RequestInput implements InputStream {
     return taken
   }
 }
+
+/** Stands for the error until somebody reads: making one, with its stack, for every request costs more than the request. */
+const DISCARDED = Symbol('discarded')
+
+const discarded = (): TsgiError =>
+  new TsgiError('TSGI_APP_ENDED', 'the response ended before the request body was read')
 
 function checkSize(size: number | undefined, method: string): number {
   if (size === undefined) return Number.POSITIVE_INFINITY
