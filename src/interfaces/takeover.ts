@@ -107,8 +107,8 @@ export function installListenTakeover(): ListenTakeover {
   }
 }
 
-const isBoundHandle = (first: unknown): boolean =>
-  typeof first === 'object' && first !== null && 'onconnection' in first
+/** A TCP or Pipe of libuv; options for `listen` have no method of this name. */
+const isBoundHandle = (first: unknown): boolean => typeof first === 'object' && first !== null && 'listen' in first
 
 function isHttpServer(server: net.Server): server is http.Server {
   return server instanceof http.Server || server instanceof https.Server
