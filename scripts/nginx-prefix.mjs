@@ -18,13 +18,13 @@ const MIME_TYPES = `types {
 `
 
 /** Everything that Debian's package has compiled in as an absolute path is told anew, so that no file outside is touched. */
-const mainConfig = ({ prefix, runsAsRoot, workerProcesses, extraMain, extraHttp }) => `
+const mainConfig = ({ prefix, runsAsRoot, workerProcesses, logLevel, extraMain, extraHttp }) => `
 ${runsAsRoot ? 'user root;' : ''}
 daemon off;
 master_process on;
 worker_processes ${workerProcesses};
 pid ${prefix}/nginx.pid;
-error_log stderr notice;
+error_log stderr ${logLevel};
 ${extraMain}
 events { worker_connections 4096; }
 http {
@@ -68,6 +68,7 @@ export function writeNginxPrefix({ prefix, siteFiles, substitutions, sharedDirec
     prefix,
     runsAsRoot: process.getuid?.() === 0,
     workerProcesses: 1,
+    logLevel: 'notice',
     extraMain: '',
     extraHttp: '',
     ...rest,

@@ -7,7 +7,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
-import { createServer } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -84,19 +84,22 @@ function ask(url) {
   })
 }
 
-async function waitForAnswer(url) {
+/** @returns false, after the failure was said, where `ready` never was true */
+async function waitUntil(ready, what) {
   const deadline = Date.now() + answerDeadlineMs
-  let status
   while (!stopping && Date.now() < deadline) {
-    status = await ask(url)
-    if (status === 200) return true
+    if (await ready()) return true
     await delay(100)
   }
-  fail(
-    `no answer from ${url} within ${answerDeadlineMs / 1000} s${status === undefined ? '' : ` but status ${status}`}`,
-  )
+  fail(`${what} within ${answerDeadlineMs / 1000} s`)
   return false
 }
+
+const accepts = (socket) =>
+  new Promise((resolve) => {
+    const connection = connect(socket, () => resolve(true)).once('error', () => resolve(false))
+    connection.once('connect', () => connection.destroy())
+  })
 
 async function main() {
   ensureInstalled()
@@ -110,6 +113,8 @@ async function main() {
   } else {
     const socket = join(runtimeDirectory, 'app.sock')
     start('tsgi', process.execPath, [...serve, '--uwsgi', socket])
+    // nginx would fill the terminal with what it makes of a socket that nobody listens on yet.
+    if (!(await waitUntil(() => accepts(socket), `tsgi did not listen on ${socket}`))) return
     const parameters = writeNginxPrefix({
       prefix: runtimeDirectory,
       siteFiles: [join(root, 'nginx', 'app.conf')],
@@ -121,10 +126,11 @@ async function main() {
         },
       ],
       sharedDirectory: join(root, 'nginx'),
+      logLevel: 'warn',
     })
     start('nginx', nginx, parameters)
   }
-  if (!(await waitForAnswer(url))) return
+  if (!(await waitUntil(async () => (await ask(url)) === 200, `no answer from ${url}`))) return
   const path = nginx === undefined ? 'tsgi (its own HTTP listener: nginx is not installed)' : 'nginx, then tsgi'
   console.log(`\n  ${application} is served by ${path}\n\n    ${url}\n\n  Ctrl-C stops it.\n`)
 }
