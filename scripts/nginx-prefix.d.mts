@@ -7,6 +7,8 @@ export interface NginxPrefix {
   /** The folder nginx/ of this package. */
   readonly sharedDirectory: string
   readonly workerProcesses?: number
+  /** Of nginx's error log, on standard error. Default notice. */
+  readonly logLevel?: string
   /** Directives for the main and the http block. */
   readonly extraMain?: string
   readonly extraHttp?: string
