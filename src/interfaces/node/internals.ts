@@ -43,3 +43,14 @@ function probeSocket(): ConstructorParameters<typeof http.IncomingMessage>[0] {
   // The constructor reads one number of it and keeps it; nothing is ever read from or written to this message.
   return { readableHighWaterMark: 65_536 } as unknown as ConstructorParameters<typeof http.IncomingMessage>[0]
 }
+
+/**
+ * V8 gives an object as many slots as it counts assignments to `this` in the constructor that was called; what the
+ * constructors of Node add then goes to a second store that grows step by step. Assignments that never run count as well:
+ * request and response together cost 0.7 instead of 3.5 us (Node 20 and 24, measured alone).
+ */
+export const RESERVE_SLOTS: boolean = false
+
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9
+
+export type Slots = { [Slot in `_slot${0 | 1 | 2 | 3}${Digit}`]: undefined }

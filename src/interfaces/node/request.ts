@@ -4,7 +4,7 @@ import http from 'node:http'
 import type { Environ } from '../../application.ts'
 import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
 import type { ClientSocket } from './client-socket.ts'
-import type { RequestInternals } from './internals.ts'
+import { RESERVE_SLOTS, type RequestInternals, type Slots } from './internals.ts'
 
 export type GatewayRequest = http.IncomingMessage & RequestInternals
 
@@ -12,7 +12,41 @@ export type RequestConstructor = new (socket: ClientSocket) => GatewayRequest
 
 /** See `responseConstructor`. */
 export function requestConstructor(prototype: object): RequestConstructor {
-  function Request(this: GatewayRequest, socket: ClientSocket): void {
+  function Request(this: GatewayRequest & Slots, socket: ClientSocket): void {
+    if (RESERVE_SLOTS) {
+      this._slot00 = undefined
+      this._slot01 = undefined
+      this._slot02 = undefined
+      this._slot03 = undefined
+      this._slot04 = undefined
+      this._slot05 = undefined
+      this._slot06 = undefined
+      this._slot07 = undefined
+      this._slot08 = undefined
+      this._slot09 = undefined
+      this._slot10 = undefined
+      this._slot11 = undefined
+      this._slot12 = undefined
+      this._slot13 = undefined
+      this._slot14 = undefined
+      this._slot15 = undefined
+      this._slot16 = undefined
+      this._slot17 = undefined
+      this._slot18 = undefined
+      this._slot19 = undefined
+      this._slot20 = undefined
+      this._slot21 = undefined
+      this._slot22 = undefined
+      this._slot23 = undefined
+      this._slot24 = undefined
+      this._slot25 = undefined
+      this._slot26 = undefined
+      this._slot27 = undefined
+      this._slot28 = undefined
+      this._slot29 = undefined
+      this._slot30 = undefined
+      this._slot31 = undefined
+    }
     // The constructor of Node asks for a net.Socket and uses what ClientSocket has.
     http.IncomingMessage.call(this, socket as unknown as ConstructorParameters<typeof http.IncomingMessage>[0])
   }

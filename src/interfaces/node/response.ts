@@ -7,7 +7,7 @@ import http from 'node:http'
 import type { HeaderList, Status } from '../../application.ts'
 import { describe } from '../../errors.ts'
 import type { Exchange } from './exchange.ts'
-import type { ResponseInternals, SendCallback, SendEncoding } from './internals.ts'
+import { RESERVE_SLOTS, type ResponseInternals, type SendCallback, type SendEncoding, type Slots } from './internals.ts'
 import { outgoingHeaders } from './outgoing-headers.ts'
 
 export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
@@ -23,7 +23,41 @@ const finishNative: () => void = Reflect.get(http.ServerResponse.prototype, '_fi
  * Object.setPrototypeOf is a no-op instead of 20 to 40 us per request (V8 before Node 24 drops such objects to slow maps).
  */
 export function responseConstructor(prototype: object): ResponseConstructor {
-  function Response(this: GatewayResponse, request: http.IncomingMessage, exchange: Exchange): void {
+  function Response(this: GatewayResponse & Slots, request: http.IncomingMessage, exchange: Exchange): void {
+    if (RESERVE_SLOTS) {
+      this._slot00 = undefined
+      this._slot01 = undefined
+      this._slot02 = undefined
+      this._slot03 = undefined
+      this._slot04 = undefined
+      this._slot05 = undefined
+      this._slot06 = undefined
+      this._slot07 = undefined
+      this._slot08 = undefined
+      this._slot09 = undefined
+      this._slot10 = undefined
+      this._slot11 = undefined
+      this._slot12 = undefined
+      this._slot13 = undefined
+      this._slot14 = undefined
+      this._slot15 = undefined
+      this._slot16 = undefined
+      this._slot17 = undefined
+      this._slot18 = undefined
+      this._slot19 = undefined
+      this._slot20 = undefined
+      this._slot21 = undefined
+      this._slot22 = undefined
+      this._slot23 = undefined
+      this._slot24 = undefined
+      this._slot25 = undefined
+      this._slot26 = undefined
+      this._slot27 = undefined
+      this._slot28 = undefined
+      this._slot29 = undefined
+      this._slot30 = undefined
+      this._slot31 = undefined
+    }
     http.ServerResponse.call(this, request)
     this[EXCHANGE] = exchange
     this._storeHeader = storeHeader
