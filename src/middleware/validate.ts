@@ -1,8 +1,9 @@
 /** Checks both sides of the interface: around an application in tests, or around and inside a middleware. */
 
-import type { Application, Body, Environ, FileWrapper } from '../application.ts'
+import type { Application, Body, Environ, StartResponse } from '../application.ts'
 import { isPromiseLike } from '../gateway/promise-like.ts'
 import { copyEnviron } from './copy-environ.ts'
+import { trackFileBodies } from './file-bodies.ts'
 import { type BodyWatch, checkedBody } from './validate-body.ts'
 import { checkEnviron } from './validate-environ.ts'
 import { ResponseState } from './validate-response.ts'
@@ -51,40 +52,36 @@ export function watched(
 
     const state = new ResponseState(environ, violations)
     const body: BodyWatch = { pulls: 0, closed: false }
-    const files = new WeakSet<object>()
     const watch: CallWatch = { environ, state, violations, body, waits: false }
     onCall(watch)
     atTheEnd(watch)
-    const inner = checkedEnviron(environ, state, violations, files)
+    const inner = checkedEnviron(environ, state, violations)
+    const isFileBody = trackFileBodies(inner)
+    const start = state.wrapStart(startResponse)
+    passExtensions(inner, start, startResponse)
     const take = (returned: unknown): Body => {
       state.returned = true
       watch.waits = typeof returned === 'object' && returned !== null && Symbol.asyncIterator in returned
-      return checkedBody(returned, state, violations, body, (candidate) => files.has(candidate))
+      return checkedBody(returned, state, violations, body, isFileBody)
     }
-    const returned: unknown = application(inner, state.wrapStart(startResponse))
+    const returned: unknown = application(inner, start)
     return isPromiseLike(returned) ? returned.then(take) : take(returned)
   }
 }
 
-function checkedEnviron(
-  environ: Environ,
-  state: ResponseState,
-  violations: Violations,
-  files: WeakSet<object>,
-): Environ {
+function checkedEnviron(environ: Environ, state: ResponseState, violations: Violations): Environ {
   const copy = copyEnviron(environ)
   copy['tsgi.input'] = checkedInput(environ['tsgi.input'], violations, () => state.over)
   copy['tsgi.errors'] = checkedErrors(environ['tsgi.errors'], violations)
-  const wrapper = environ['tsgi.file_wrapper']
-  if (wrapper !== undefined) {
-    const remember: FileWrapper = (...args) => {
-      const body = wrapper(...args)
-      files.add(body)
-      return body
-    }
-    copy['tsgi.file_wrapper'] = remember
-  }
   return copy
+}
+
+/** Extensions refuse a startResponse that is not the server's; to this wrapper, which changes nothing, they need not. */
+function passExtensions(environ: Environ, wrapped: StartResponse, given: StartResponse): void {
+  const { 'tsgi.early_hints': earlyHints, 'tsgi.upgrade': upgrade } = environ
+  const unwrap = (start: StartResponse) => (start === wrapped ? given : start)
+  if (earlyHints !== undefined) environ['tsgi.early_hints'] = (start, headers) => earlyHints(unwrap(start), headers)
+  if (upgrade !== undefined) environ['tsgi.upgrade'] = (start) => upgrade(unwrap(start))
 }
 
 function atTheEnd({ environ, state, violations, body }: CallWatch): void {
