@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type HttpResponse, httpRequest, openHttp } from '../support/http-client.ts'
+import { type HttpResponse, httpRequest, openHttp, type RequestSpec } from '../support/http-client.ts'
 import type { Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
 import type { BehaviourName, Observation } from './matrix.ts'
@@ -118,10 +118,10 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
   },
 
   nulInPath: {
-    expected: { refused: true },
+    expected: { status: 'refused' },
     observe: async ({ port }) => {
       const { status } = await httpRequest({ port }, { path: '/path/%00' })
-      return { refused: status === 400 || status === 404 }
+      return { status: status === 400 || status === 404 ? 'refused' : status }
     },
   },
 
@@ -154,17 +154,17 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
   noBodyStatus: {
     expected: { statuses: [204, 304, 200, 200], after: 'status 200', headLength: 'status 200'.length },
     observe: async ({ port }) => {
-      const connection = await openHttp({ port })
-      try {
-        const statuses: number[] = []
-        for (const code of [204, 304])
-          statuses.push((await connection.request({ path: `/status?code=${code}` })).status)
-        const head = await connection.request({ method: 'HEAD', path: '/status?code=200' })
-        const after = await connection.request({ path: '/status?code=200' })
-        statuses.push(head.status, after.status)
-        return { statuses, after: after.text, headLength: Number(head.header('content-length')) }
-      } finally {
-        connection.destroy()
+      const requests: RequestSpec[] = [
+        { path: '/status?code=204' },
+        { path: '/status?code=304' },
+        { method: 'HEAD', path: '/status?code=200' },
+        { path: '/status?code=200' },
+      ]
+      const [noContent, notModified, head, after] = await onOneConnection(port, requests)
+      return {
+        statuses: [noContent, notModified, head, after].map((response) => response?.status),
+        after: after?.text,
+        headLength: Number(head?.header('content-length')),
       }
     },
   },
@@ -240,7 +240,7 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
     observe: async ({ port }) => {
       const connection = await openHttp({ port }, 5_000)
       try {
-        const head = `POST /sum HTTP/1.1\r\nHost: x.test\r\nExpect: 100-continue\r\nContent-Length: ${slowBody.length}\r\n\r\n`
+        const head = `POST /sum HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nExpect: 100-continue\r\nContent-Length: ${slowBody.length}\r\n\r\n`
         connection.send(head)
         // RFC 9110 section 10.1.1: a client need not wait for ever.
         const first = await Promise.race([connection.readResponse({ method: 'HEAD' }), delay(700)])
@@ -299,7 +299,7 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
   http10: {
     expected: { status: 200, complete: true, bytes: 100_000, sha256: downloadSum(100_000) },
     observe: async ({ port }) => {
-      const headers = [['Host', 'old.test']] as const
+      const headers = [['Host', `127.0.0.1:${port}`]] as const
       const response = await httpRequest({ port }, { path: '/download?bytes=100000', httpVersion: '1.0', headers })
       return { status: response.status, complete: response.complete, ...sumOf(response.body) }
     },
@@ -308,17 +308,9 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
   keepAlive: {
     expected: { answered: 20 },
     observe: async ({ port }) => {
-      const connection = await openHttp({ port })
-      let answered = 0
-      try {
-        for (let request = 0; request < 20; request += 1) {
-          const { status, complete } = await connection.request({ path: `/path/${request}` })
-          if (status === 200 && complete) answered += 1
-        }
-      } finally {
-        connection.destroy()
-      }
-      return { answered }
+      const requests = Array.from({ length: 20 }, (_, index) => ({ path: `/path/${index}` }))
+      const responses = await onOneConnection(port, requests)
+      return { answered: responses.filter(({ status, complete }) => status === 200 && complete).length }
     },
   },
 
@@ -357,7 +349,7 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
     observe: async ({ port, tsgi }) => {
       const fromLine = tsgi.process.lines.length
       const connection = await openHttp({ port })
-      connection.send('GET /wait HTTP/1.1\r\nHost: x.test\r\n\r\n')
+      connection.send(`GET /wait HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
       await tsgi.waitForLog(/waiting/, { fromLine })
       connection.destroy()
       const noticed = tsgi.waitForLog(/gone: ClientDisconnected/, { fromLine, deadlineMs: 1_500 })
@@ -370,7 +362,8 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
     observe: async ({ port }) => {
       const connection = await openHttp({ port }, 1_500)
       try {
-        connection.send('GET /upgrade HTTP/1.1\r\nHost: x.test\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n')
+        const head = `GET /upgrade HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
+        connection.send(`${head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)
         const { status } = await connection.readResponse()
         if (status !== 101) return { status, echoed: '' }
         connection.send('ping ')
@@ -387,13 +380,29 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
   },
 }
 
+/** The responses until the server closes. */
+async function onOneConnection(port: number, requests: readonly RequestSpec[]): Promise<HttpResponse[]> {
+  const connection = await openHttp({ port })
+  const responses: HttpResponse[] = []
+  try {
+    for (const request of requests) responses.push(await connection.request(request))
+  } catch (error) {
+    if (!isBroken(error)) throw error
+  } finally {
+    connection.destroy()
+  }
+  return responses
+}
+
+const isBroken = (error: unknown): boolean => error instanceof Error && error.message.startsWith('the connection broke')
+
 /** A head that never came is a loss that everybody sees. */
 async function looksComplete(port: number, path: string): Promise<boolean> {
   try {
     const { complete, status } = await httpRequest({ port }, { path, timeoutMs: 2_000 })
     return complete && status === 200
   } catch (error) {
-    if (error instanceof Error && error.message.startsWith('the connection broke')) return false
+    if (isBroken(error)) return false
     throw error
   }
 }

@@ -77,14 +77,49 @@ export const FRONT_TITLES: Readonly<Record<FrontName, string>> = {
 export const pairTitle = ({ front, protocol, transport, variant }: Pair): string =>
   [FRONT_TITLES[front], protocol, transport, ...(variant === undefined ? [] : [variant])].join(', ')
 
+/** Seen with the versions of Debian 12: nginx 1.22, Apache 2.4, lighttpd 1.4, Caddy 2.6, HAProxy 2.6, uWSGI 2.0. */
 const noReset: Limit = {
-  why: 'no reset can be sent over a Unix socket, so that only Content-Length shows the loss; use TCP or FastCGI',
+  why: 'a Unix socket has no reset, so that only a Content-Length can show the loss: announce one, or use TCP',
   instead: { complete: true },
 }
 
-const nginxNoUpgrade: Limit = {
-  why: 'fastcgi_pass does not hand a connection over',
+const commaCookies: Limit = {
+  why: 'two Cookie lines are joined by a comma, as other headers are (browsers send one line)',
+  instead: { cookie: 'a=1, b=2' },
+}
+
+const joinedHeaders: Limit = {
+  why: 'repeated response headers other than Set-Cookie are joined by a comma',
+  instead: { repeated: ['one, two'] },
+  harmless: true,
+}
+
+const ownReasons = (lines: readonly string[]): Limit => ({
+  why: 'the server writes reason phrases of its own, which HTTP allows; the code stays',
+  instead: { lines },
+  harmless: true,
+})
+
+const lengthRequired: Limit = {
+  why: 'the server answers 411 itself: the client has to announce the length',
+  instead: { status: 411, bytes: undefined, sha256: undefined },
+}
+
+const notTold: Limit = {
+  why: 'the server tells of it only when the next bytes are written; use --request-timeout',
+  instead: { noticed: false },
+}
+
+/** A FastCGI connection cannot be handed over, by any front server. */
+const fastcgiNoUpgrade: Limit = {
+  why: 'FastCGI cannot hand a connection over; use uwsgi for that path',
   instead: { status: 426, echoed: '' },
+}
+
+/** 101 passes, and nothing after it. */
+const noTunnel: Limit = {
+  why: 'the server passes the 101 on but opens no tunnel; proxy that path by HTTP',
+  instead: { echoed: 'nothing' },
 }
 
 const NGINX: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
@@ -105,7 +140,7 @@ const NGINX: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): P
       transport,
       sample: 'nginx/fastcgi.conf',
       directive: `fastcgi_pass ${address}; fastcgi_keep_conn on;`,
-      limits: { upgrade: nginxNoUpgrade },
+      limits: { upgrade: fastcgiNoUpgrade },
     },
     {
       front: 'nginx',
@@ -118,9 +153,22 @@ const NGINX: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): P
   ]
 })
 
+const apacheFastcgiLimits: Pair['limits'] = {
+  repeatedHeaders: commaCookies,
+  responseHeaders: joinedHeaders,
+  clientGone: notTold,
+  upgrade: fastcgiNoUpgrade,
+}
+
 const APACHE: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
   const target = (scheme: string): string =>
     transport === 'unix' ? `unix:/run/tsgi/app.sock|${scheme}://tsgi-app/` : `${scheme}://127.0.0.1:9000/`
+  const limits: Pair['limits'] = {
+    repeatedHeaders: commaCookies,
+    chunkedUpload: lengthRequired,
+    clientGone: notTold,
+    ...(transport === 'unix' ? { brokenStream: noReset } : {}),
+  }
   return [
     {
       front: 'apache',
@@ -128,7 +176,7 @@ const APACHE: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
       transport,
       sample: 'apache/app-uwsgi.conf',
       directive: `ProxyPass "/" "${target('uwsgi')}"`,
-      limits: {},
+      limits: { ...limits, upgrade: noTunnel },
     },
     {
       front: 'apache',
@@ -136,7 +184,7 @@ const APACHE: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
       transport,
       sample: 'apache/app-fcgi.conf',
       directive: `ProxyPass "/" "${target('fcgi')}" enablereuse=on`,
-      limits: {},
+      limits: apacheFastcgiLimits,
     },
     {
       front: 'apache',
@@ -144,7 +192,14 @@ const APACHE: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
       transport,
       sample: 'apache/app-scgi.conf',
       directive: `ProxyPass "/" "${target('scgi')}"`,
-      limits: {},
+      limits: {
+        ...limits,
+        responseHeaders: joinedHeaders,
+        upgrade: {
+          why: 'the server neither passes the 101 on nor ends; proxy that path by HTTP',
+          instead: { status: 'none', echoed: '' },
+        },
+      },
     },
   ]
 })
@@ -156,22 +211,50 @@ const APACHE_FILES: Pair = {
   variant: 'SetHandler',
   sample: 'apache/app-fcgi-files.conf',
   directive: 'SetHandler "proxy:unix:/run/tsgi/app.sock|fcgi://tsgi-app"',
-  limits: {},
+  limits: apacheFastcgiLimits,
 }
 
 const LIGHTTPD: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): Pair[] => {
   const address = transport === 'unix' ? '"socket" => "/run/tsgi/app.sock"' : '"host" => "127.0.0.1", "port" => 9000'
   const server = (module: string): string =>
     `${module}.server = ( "/" => (( ${address}, "check-local" => "disable", "fix-root-scriptname" => "enable" )) )`
+  const limits: Pair['limits'] = {
+    status: ownReasons([
+      '201 Created',
+      '404 Not Found',
+      '418 ',
+      '500 Internal Server Error',
+      '503 Service Unavailable',
+      '299 ',
+    ]),
+    chunkedUpload: {
+      why: 'with server.stream-request-body the server answers 411; without it the whole body is collected first',
+      instead: lengthRequired.instead,
+    },
+    clientGone: notTold,
+  }
+  const broken: Pair['limits'] = transport === 'unix' ? { brokenStream: noReset } : {}
   return [
-    { front: 'lighttpd', protocol: 'fastcgi', transport, directive: server('fastcgi'), limits: {} },
-    { front: 'lighttpd', protocol: 'scgi', transport, directive: server('scgi'), limits: {} },
+    {
+      front: 'lighttpd',
+      protocol: 'fastcgi',
+      transport,
+      directive: server('fastcgi'),
+      limits: { ...limits, upgrade: fastcgiNoUpgrade },
+    },
+    {
+      front: 'lighttpd',
+      protocol: 'scgi',
+      transport,
+      directive: server('scgi'),
+      limits: { ...limits, ...broken, upgrade: noTunnel },
+    },
     {
       front: 'lighttpd',
       protocol: 'uwsgi',
       transport,
       directive: `scgi.protocol = "uwsgi"; ${server('scgi')}`,
-      limits: {},
+      limits: { ...limits, ...broken, upgrade: noTunnel },
     },
   ]
 })
@@ -182,21 +265,66 @@ const OTHERS: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
     protocol: 'fastcgi',
     transport,
     directive: `reverse_proxy ${transport === 'unix' ? 'unix//run/tsgi/app.sock' : '127.0.0.1:9000'} { transport fastcgi }`,
-    limits: {},
+    limits: {
+      repeatedHeaders: commaCookies,
+      status: ownReasons([
+        '201 Created',
+        '404 Not Found',
+        "418 I'm a teapot",
+        '500 Internal Server Error',
+        '503 Service Unavailable',
+        '299 status code 299',
+      ]),
+      brokenStream: {
+        why: 'the server ends the response in an orderly way although the stream broke; announce a Content-Length',
+        instead: { complete: true },
+      },
+      clientGone: notTold,
+      upgrade: fastcgiNoUpgrade,
+    },
   },
   {
     front: 'haproxy',
     protocol: 'fastcgi',
     transport,
     directive: `server tsgi ${transport === 'unix' ? 'unix@/run/tsgi/app.sock' : '127.0.0.1:9000'} proto fcgi`,
-    limits: {},
+    limits: {
+      nulInPath: {
+        why: 'the server answers 500 itself',
+        instead: { status: 500 },
+        harmless: true,
+      },
+      chunkedUpload: {
+        why: 'the server answers 400 to a chunked body that is larger than its buffer (tune.bufsize, 16 KB)',
+        instead: { status: 400, bytes: undefined, sha256: undefined },
+      },
+      upgrade: fastcgiNoUpgrade,
+    },
   },
   {
     front: 'uwsgi',
     protocol: 'uwsgi',
     transport,
     directive: `uwsgi --http :80 --http-to ${transport === 'unix' ? '/run/tsgi/app.sock' : '127.0.0.1:9000'}`,
-    limits: {},
+    limits: {
+      repeatedHeaders: commaCookies,
+      noBodyStatus: {
+        why: 'the router closes the connection to the client after each response',
+        instead: { statuses: [204, undefined, undefined, undefined], after: undefined, headLength: Number.NaN },
+      },
+      keepAlive: {
+        why: 'the router closes the connection to the client after each response',
+        instead: { answered: 1 },
+      },
+      chunkedUpload: {
+        why: 'the router drops a chunked body without a word: clients have to announce the length',
+        instead: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+      },
+      brokenStream: {
+        why: 'the router ends the connection to the client in an orderly way; announce a Content-Length',
+        instead: { complete: true },
+      },
+    },
   },
 ])
 

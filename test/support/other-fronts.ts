@@ -1,7 +1,6 @@
 /** The front servers that have no sample files: their whole configuration is here, and short. */
 
 import { writeFileSync } from 'node:fs'
-import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { accepts } from './accepts.ts'
 import type { Front } from './nginx.ts'
@@ -121,6 +120,8 @@ defaults
   timeout connect 5s
   timeout client 60s
   timeout server 60s
+  # The application is told when a client leaves before its answer.
+  option abortonclose
 fcgi-app tsgi
   docroot /
   # SCRIPT_NAME is empty and PATH_INFO is the whole path.
@@ -151,24 +152,12 @@ export function startHaproxy(backend: Backend): Promise<Front> {
 
 export function startUwsgiRouter(backend: Backend): Promise<Front> {
   const address = 'path' in backend ? backend.path : `127.0.0.1:${backend.port}`
+  // Without a master process it would leave when it finds no application; --die-on-term: TERM means reload otherwise.
+  // The plugin comes first, it brings the options that follow.
+  const router = ['--plugin', 'http', '--http-websockets', '--http-manage-expect', '--http-timeout', '60']
   return startFront({
     name: 'uwsgi',
     stopSignal: 'SIGTERM',
-    // Without a master process it would leave when it finds no application; --die-on-term: TERM means reload otherwise.
-    args: ({ port }) => [
-      '--master',
-      '--die-on-term',
-      '--plugin',
-      'http',
-      '--http',
-      `127.0.0.1:${port}`,
-      '--http-to',
-      address,
-      '--http-timeout',
-      '60',
-    ],
+    args: ({ port }) => ['--master', '--die-on-term', ...router, '--http', `127.0.0.1:${port}`, '--http-to', address],
   })
 }
-
-/** SERVER_NAME of uWSGI's router. */
-export const machineName = hostname()

@@ -149,7 +149,7 @@ const routes: Readonly<Record<string, Route>> = {
       return text('no upgrade here')
     }
     const { socket, head } = await upgrade(startResponse)
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n')
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
     socket.write(head)
     socket.pipe(socket)
     return []
