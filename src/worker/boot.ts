@@ -4,6 +4,7 @@ import { basename } from 'node:path'
 import { type LoadedApplication, loadInterface } from '../interfaces/registry.ts'
 import { installListenTakeover } from '../interfaces/takeover.ts'
 import type { Log } from '../log/logger.ts'
+import { errorPage } from '../middleware/error-page.ts'
 import type { Options } from '../options/table.ts'
 import { loadApplication } from './load.ts'
 
@@ -13,7 +14,7 @@ const LISTEN_TIMEOUT_MS = 5_000
 /** @throws TsgiError TSGI_LOAD */
 export async function bootApplication(
   spec: string,
-  options: Pick<Options, 'interface' | 'tsLoader'>,
+  options: Pick<Options, 'interface' | 'tsLoader' | 'debug'>,
   log: Log,
 ): Promise<LoadedApplication> {
   const wanted = options.interface
@@ -32,5 +33,6 @@ export async function bootApplication(
     log.info(`${file} wanted to listen on ${asked}: its requests come from tsgi's sockets instead`)
   }
   log.debug({ interface: application.interface, what: application.what, loader: loaded.loader }, `${file} is loaded`)
-  return application
+  if (!options.debug) return application
+  return { ...application, application: errorPage(application.application, { development: true }) }
 }
