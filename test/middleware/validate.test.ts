@@ -122,13 +122,37 @@ describe('what an application gets wrong is told', () => {
     ],
     ['a missing startResponse, with a body', () => [bytes('x')], /before startResponse was called/],
     ['a missing startResponse, without one', () => [], /never called/],
-    ['a string', wrong((_e, start) => (start('200 OK', PLAIN), 'text')), /returned "text", not an iterable/],
-    ['bytes', wrong((_e, start) => (start('200 OK', PLAIN), bytes('x'))), /returned an instance of Uint8Array/],
+    [
+      'a string',
+      wrong((_e, start) => {
+        start('200 OK', PLAIN)
+        return 'text'
+      }),
+      /returned "text", not an iterable/,
+    ],
+    [
+      'bytes',
+      wrong((_e, start) => {
+        start('200 OK', PLAIN)
+        return bytes('x')
+      }),
+      /returned an instance of Uint8Array/,
+    ],
     ['nothing', wrong((_e, start) => void start('200 OK', PLAIN)), /returned undefined/],
-    ['an object', wrong((_e, start) => (start('200 OK', PLAIN), {})), /which is not iterable/],
+    [
+      'an object',
+      wrong((_e, start) => {
+        start('200 OK', PLAIN)
+        return {}
+      }),
+      /which is not iterable/,
+    ],
     [
       'a chunk that is a string',
-      wrong((_e, start) => (start('200 OK', PLAIN), ['x'])),
+      wrong((_e, start) => {
+        start('200 OK', PLAIN)
+        return ['x']
+      }),
       /a chunk is "x", not a Uint8Array/,
     ],
     [
@@ -143,7 +167,11 @@ describe('what an application gets wrong is told', () => {
     ],
     [
       'a second startResponse',
-      (_e, start) => (start('200 OK', PLAIN), start('200 OK', PLAIN), []),
+      (_e, start) => {
+        start('200 OK', PLAIN)
+        start('200 OK', PLAIN)
+        return []
+      },
       /again without excInfo/,
     ],
     [
@@ -160,23 +188,60 @@ describe('what an application gets wrong is told', () => {
     ],
     [
       'a body shorter than its Content-Length',
-      (_e, start) => (start('200 OK', [...PLAIN, ['Content-Length', '9']]), [bytes('x')]),
+      (_e, start) => {
+        start('200 OK', [...PLAIN, ['Content-Length', '9']])
+        return [bytes('x')]
+      },
       /after 1 of the 9 bytes/,
     ],
     [
       'a body longer than its Content-Length',
-      (_e, start) => (start('200 OK', [...PLAIN, ['Content-Length', '0']]), [bytes('x')]),
+      (_e, start) => {
+        start('200 OK', [...PLAIN, ['Content-Length', '0']])
+        return [bytes('x')]
+      },
       /longer than its Content-Length of 0/,
     ],
-    ['a body with 204', (_e, start) => (start('204 No Content', []), [bytes('x')]), /status 204 has no body/],
-    ['a body with 304', (_e, start) => (start('304 Not Modified', []), [bytes('x')]), /status 304 has no body/],
-    ['no Content-Type', (_e, start) => (start('200 OK', []), [bytes('x')]), /without a Content-Type .* \(warning\)/],
+    [
+      'a body with 204',
+      (_e, start) => {
+        start('204 No Content', [])
+        return [bytes('x')]
+      },
+      /status 204 has no body/,
+    ],
+    [
+      'a body with 304',
+      (_e, start) => {
+        start('304 Not Modified', [])
+        return [bytes('x')]
+      },
+      /status 304 has no body/,
+    ],
+    [
+      'no Content-Type',
+      (_e, start) => {
+        start('200 OK', [])
+        return [bytes('x')]
+      },
+      /without a Content-Type .* \(warning\)/,
+    ],
     [
       'a Content-Type with 204',
-      (_e, start) => (start('204 No Content', PLAIN), []),
+      (_e, start) => {
+        start('204 No Content', PLAIN)
+        return []
+      },
       /Content-Type with status 204.*warning/,
     ],
-    ['a huge head', (_e, start) => (start('200 OK', [['X', 'y'.repeat(9000)]]), []), /the head has \d+ bytes/],
+    [
+      'a huge head',
+      (_e, start) => {
+        start('200 OK', [['X', 'y'.repeat(9000)]])
+        return []
+      },
+      /the head has \d+ bytes/,
+    ],
     [
       'a write in the body',
       (_e, start) => {
@@ -190,7 +255,10 @@ describe('what an application gets wrong is told', () => {
     ],
     [
       'a written string',
-      wrong((_e, start) => (start('200 OK', PLAIN)('x' as unknown as Uint8Array), [])),
+      wrong((_e, start) => {
+        start('200 OK', PLAIN)('x' as unknown as Uint8Array)
+        return []
+      }),
       /write takes a Uint8Array, not "x"/,
     ],
     [
@@ -231,17 +299,27 @@ describe('what an application gets wrong is told', () => {
     ],
     [
       'a negative size',
-      async (e, start) => (start('200 OK', PLAIN), [await e['tsgi.input'].read(-1)]),
+      async (e, start) => {
+        start('200 OK', PLAIN)
+        return [await e['tsgi.input'].read(-1)]
+      },
       /a whole number of bytes from 0, not -1/,
     ],
     [
       'too many arguments',
-      wrong(async (e, start) => (start('200 OK', PLAIN), [await Reflect.apply(e['tsgi.input'].read, e, [1, 2])])),
+      wrong(async (e, start) => {
+        start('200 OK', PLAIN)
+        return [await Reflect.apply(e['tsgi.input'].read, e, [1, 2])]
+      }),
       /one argument at most, not 2/,
     ],
     [
       'an error line that is no string',
-      wrong((e, start) => (start('200 OK', PLAIN), Reflect.apply(e['tsgi.errors'].write, e, [1]), [])),
+      wrong((e, start) => {
+        start('200 OK', PLAIN)
+        Reflect.apply(e['tsgi.errors'].write, e, [1])
+        return []
+      }),
       /write takes strings, not 1/,
     ],
   ]
@@ -251,7 +329,11 @@ describe('what an application gets wrong is told', () => {
 
   test('by default a violation is thrown where it happens', async () => {
     const response = await requestInMemory(
-      validate((_environ, startResponse) => (startResponse('200 OK', []), startResponse('200 OK', []), [])),
+      validate((_environ, startResponse) => {
+        startResponse('200 OK', [])
+        startResponse('200 OK', [])
+        return []
+      }),
     )
     expect(response.status).toBe(500)
     expect(response.errors).toEqual([expect.objectContaining({ code: 'TSGI_APP_INVALID' })])
@@ -259,7 +341,13 @@ describe('what an application gets wrong is told', () => {
 
   test('log writes it to tsgi.errors and lets the response go', async () => {
     const response = await requestInMemory(
-      validate((_e, start) => (start('204 No Content', []), [bytes('x')]), { onViolation: 'log' }),
+      validate(
+        (_e, start) => {
+          start('204 No Content', [])
+          return [bytes('x')]
+        },
+        { onViolation: 'log' },
+      ),
     )
     expect(response.status).toBe(204)
     expect(response.errorLines).toEqual(['validate: a response with status 204 has no body'])
