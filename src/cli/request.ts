@@ -92,12 +92,13 @@ async function ask(given: RequestArguments, receiver: Receiver): Promise<Asked> 
         lastByte = event.chunk.at(-1) ?? lastByte
         if (!(await receiver.body(event.chunk))) return finished(head, undefined, startedMs)
       } else if (event.kind === 'errors') printError(event.text.trimEnd())
-      else problem = event.problem
+      else
+        problem = event.problem === undefined || head !== undefined ? event.problem : unanswered(event.problem, given)
     }
   } catch (error) {
-    // What parses the flags can be wrong about the sizes of the protocol, too: that is the user's to mend.
+    // The variables do not fit into a packet: for whoever wrote them.
     if (error instanceof TsgiError) throw error
-    problem = failureText(asError(error), given, head !== undefined)
+    problem = failureText(asError(timeout.signal.aborted ? timeout.signal.reason : error), given, head !== undefined)
   } finally {
     clearTimeout(timer)
   }
@@ -125,14 +126,16 @@ function exitCodeOf(status: number | undefined, problem: string | undefined): nu
   return status >= 400 ? 4 : 0
 }
 
-function failureText(error: Error, { protocol }: RequestArguments, hasHead: boolean): string {
+function unanswered(problem: string, { protocol }: RequestArguments): string {
+  return `${problem}; does it speak ${protocol} there? The log of tsgi says more`
+}
+
+function failureText(error: Error, given: RequestArguments, hasHead: boolean): string {
   const code = 'code' in error ? String(error.code) : ''
   const remedy = REMEDIES[code]
   if (error instanceof TimedOut || code === '') return error.message
   if (hasHead) return `the response broke off (${code})`
-  return remedy === undefined
-    ? `${error.message}; was the request understood there as ${protocol}?`
-    : `${remedy} (${code})`
+  return remedy === undefined ? unanswered(error.message, given) : `${remedy} (${code})`
 }
 
 /** By the error code of the system: what it means for a gateway socket. */
