@@ -34,7 +34,7 @@ interface Atom {
 
 const table = <Name extends string>(rows: Record<Name, Atom>): Readonly<Record<Name, Atom>> => rows
 
-/** `%(NAME)s`. The documentation of `--access-log` is made from this table. */
+/** `%(NAME)s`. docs/access-log.md has a row for each. */
 export const ATOMS = table({
   h: { help: 'client address (REMOTE_ADDR)', field: () => fromVariable('REMOTE_ADDR') },
   l: { help: '`-`', field: () => () => '-' },

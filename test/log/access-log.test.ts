@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Environ } from '../../src/application.ts'
-import type { AccessEntry } from '../../src/log/access-atoms.ts'
+import { type AccessEntry, ATOMS } from '../../src/log/access-atoms.ts'
 import { compileAccessFormat } from '../../src/log/access-format.ts'
 import { createAccessLog } from '../../src/log/access-log.ts'
 import { openBackgroundFile } from '../../src/log/background-file.ts'
@@ -104,6 +104,11 @@ describe('access log formats', () => {
       }),
       { seed: 3333, numRuns: 500 },
     )
+  })
+
+  test('every atom is documented', () => {
+    const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'access-log.md'), 'utf8')
+    for (const [name, { help }] of Object.entries(ATOMS)) expect(page).toContain(`| \`%(${name})s\` | ${help} |`)
   })
 
   test('a forged line stays inside its field', () => {
