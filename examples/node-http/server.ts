@@ -1,9 +1,11 @@
 import { createServer } from 'node:http'
 
 // An ordinary server: tsgi takes the place of its port.
-const server = createServer((request, response) => {
+const server = createServer(async (request, response) => {
   if (request.method === 'POST') {
-    request.pipe(response)
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    response.end(Buffer.concat(chunks))
     return
   }
   response.setHeader('Content-Type', 'text/plain; charset=utf-8')
