@@ -11,7 +11,7 @@ import type { AsyncApp } from './async-types.ts'
 import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.ts'
 import { prepareFetchGlobals } from './fetch-globals.ts'
 import { markOf, type NodeListener } from './marks.ts'
-import { expressPrototypes, serverApplication } from './node/listener.ts'
+import { expressPrototypes, type NodeInterface, nodeInterface } from './node/listener.ts'
 import type { ListenTakeover } from './takeover.ts'
 
 export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
@@ -213,9 +213,9 @@ function adaptFetch(exported: FetchHandler | FetchObject): { application: Applic
   return { application: fetchApplication(exported) }
 }
 
-function adaptServer(server: http.Server | undefined): { application: Application } {
+function adaptServer(server: http.Server | undefined): NodeInterface {
   if (server === undefined) throw new TsgiError('TSGI_LOAD', 'the application has no http.Server to serve it with')
-  return { application: serverApplication(server) }
+  return nodeInterface(server)
 }
 
 function serverOf(value: unknown): http.Server | undefined {

@@ -63,6 +63,20 @@ class TakenHandle {
   }
 }
 
+/** Closed by the application: 'close' comes when the last of their requests is answered. */
+const closedWhileBusy = new WeakSet<http.Server>()
+
+/** True once, for a server that was closed and whose last request just ended. */
+export function takeClosing(server: http.Server): boolean {
+  return closedWhileBusy.delete(server)
+}
+
+function countOf(server: http.Server): number {
+  // Counted up and down by the request that is emitted on the server; `@types/node` leaves the member out.
+  const count: unknown = Reflect.get(server, '_connections')
+  return typeof count === 'number' ? count : 0
+}
+
 interface Asked {
   readonly port: number | undefined
   readonly host: string | undefined
@@ -127,6 +141,7 @@ function take(server: http.Server, asked: Asked, taken: TakenServer[]): void {
   const handle = new TakenHandle(address, () => {
     const at = taken.indexOf(entry)
     if (at >= 0) taken.splice(at, 1)
+    if (countOf(server) > 0) closedWhileBusy.add(server)
   })
   Reflect.set(server, '_handle', handle)
   // net.Server.address() gives the path itself for a Unix socket.

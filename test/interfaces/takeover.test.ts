@@ -63,6 +63,22 @@ test('close ends it, and tells', async () => {
   expect(takeover.servers().length).toBe(1)
 })
 
+test('close waits for the requests in flight', async () => {
+  const events: string[] = []
+  const server = createServer((_request, reply) => {
+    server.close(() => events.push('closed'))
+    setImmediate(() => {
+      server.getConnections((_error, count) => events.push(`${count} in flight`))
+      setImmediate(() => {
+        events.push('answered')
+        reply.end('late')
+      })
+    })
+  }).listen(3000)
+  expect(await body()).toBe('late')
+  await expect.poll(() => events).toEqual(['1 in flight', 'answered', 'closed'])
+})
+
 test('listening twice is the error that it always is', () => {
   const server = createServer().listen(3000)
   expect(() => server.listen(3001)).toThrow(expect.objectContaining({ code: 'ERR_SERVER_ALREADY_LISTEN' }))

@@ -9,11 +9,17 @@ import { fillRequest, type RequestConstructor, requestConstructor } from './requ
 import { type ResponseConstructor, responseConstructor } from './response.ts'
 import { hooksWork } from './self-test.ts'
 import { runAsText } from './text-exchange.ts'
-import { isUpgrade, runUpgrade } from './upgrade.ts'
+import { isUpgrade, runUpgrade, Upgrades } from './upgrade.ts'
 
 interface Constructors {
   readonly Request: RequestConstructor
   readonly Response: ResponseConstructor
+}
+
+export interface NodeInterface {
+  readonly application: Application
+  /** Tells the WebSockets of this server that it goes away. */
+  draining(): void
 }
 
 /**
@@ -21,15 +27,21 @@ interface Constructors {
  * listen; whether it says so is its own matter.
  * @param hooked false: the documented way only, for tests and for versions of Node that fail the self-test
  */
-export function serverApplication(server: http.Server, hooked = hooksWork()): Application {
+export function nodeInterface(server: http.Server, hooked = hooksWork()): NodeInterface {
   const { Request, Response } = constructorsFor(server)
-  return (environ, startResponse) => {
+  const upgrades = new Upgrades()
+  const application: Application = (environ, startResponse) => {
     if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
-      return runUpgrade(environ, startResponse, server, Request)
+      return runUpgrade(environ, startResponse, server, Request, upgrades)
     }
     if (!hooked) return runAsText(environ, startResponse, server, Request)
     return runRequest(environ, startResponse, server, Request, Response)
   }
+  return { application, draining: () => upgrades.goAway() }
+}
+
+export function serverApplication(server: http.Server, hooked = hooksWork()): Application {
+  return nodeInterface(server, hooked).application
 }
 
 function runRequest(

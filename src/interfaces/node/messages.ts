@@ -3,6 +3,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import type http from 'node:http'
 import { asError, TsgiError } from '../../errors.ts'
+import { takeClosing } from '../takeover.ts'
 import type { Exchange, Messages } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
 import { BodyFeed, type GatewayRequest } from './request.ts'
@@ -20,6 +21,7 @@ export class MessagePair implements Messages {
   readonly response: GatewayResponse
   readonly server: http.Server
   #feed: BodyFeed | undefined = undefined
+  #hasLeft = false
 
   constructor(exchange: Exchange, request: GatewayRequest, response: GatewayResponse, server: http.Server) {
     this.exchange = exchange
@@ -28,6 +30,7 @@ export class MessagePair implements Messages {
     this.server = server
     exchange.messages = this
     response.on('finish', onFinish)
+    countOf(server)._connections++
   }
 
   feed(): void {
@@ -39,6 +42,7 @@ export class MessagePair implements Messages {
   abort(error: Error): void {
     const { request, response } = this
     const { socket } = this.exchange
+    this.#leaveServer()
     if (!request.destroyed) request.destroy(error)
     socket._httpMessage = null
     emitClose(response)
@@ -68,6 +72,7 @@ export class MessagePair implements Messages {
   /** After the response: a request that nobody read ends here, as node:http dumps it. */
   release(): void {
     const { request } = this
+    this.#leaveServer()
     this.exchange.socket._httpMessage = null
     this.exchange.socket.stopTimer()
     if (request._consuming || request.destroyed) return
@@ -79,11 +84,30 @@ export class MessagePair implements Messages {
     request.resume()
   }
 
+  /** server.close(callback) waits for what is in flight, and getConnections counts it. */
+  #leaveServer(): void {
+    if (this.#hasLeft) return
+    this.#hasLeft = true
+    const server = countOf(this.server)
+    server._connections--
+    if (server._connections === 0 && takeClosing(this.server)) server._emitCloseIfDrained()
+  }
+
   #unreadable(error: Error): void {
     const isOverLimit = error instanceof TsgiError && error.code === 'TSGI_INPUT_TOO_LARGE'
     if (isOverLimit) this.exchange.fail(error)
     else this.exchange.lostClient()
   }
+}
+
+interface ConnectionCount {
+  _connections: number
+  _emitCloseIfDrained(): void
+}
+
+/** Node counts the connections of a server in members that `@types/node` leaves out. */
+function countOf(server: http.Server): ConnectionCount {
+  return server as unknown as ConnectionCount
 }
 
 /** The server's own 'finish' listener, the first on every response. */

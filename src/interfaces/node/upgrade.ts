@@ -14,15 +14,35 @@ export function isUpgrade(environ: Environ): boolean {
   return /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(environ['HTTP_CONNECTION'] ?? '')
 }
 
+/** RFC 6455 section 5.5.1: close, unmasked as a server's frames are, with status 1001 (going away). */
+const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9])
+
+/** The WebSockets of one server: nothing but a farewell ends them when the worker goes. */
+export class Upgrades {
+  readonly #webSockets = new Set<Duplex>()
+
+  add(socket: Duplex): void {
+    this.#webSockets.add(socket)
+    socket.once('close', () => this.#webSockets.delete(socket))
+  }
+
+  /** Whoever runs the WebSocket answers the client's close, as it does when the client begins. */
+  goAway(): void {
+    for (const socket of this.#webSockets) if (socket.writable) socket.write(GOING_AWAY)
+  }
+}
+
 export async function runUpgrade(
   environ: Environ,
   startResponse: StartResponse,
   server: http.Server,
   Request: RequestConstructor,
+  upgrades: Upgrades,
 ): Promise<Body> {
   const upgrade = environ['tsgi.upgrade']
   if (upgrade === undefined) return refuseUpgrade(environ, startResponse)
   const { socket, head } = await upgrade(startResponse)
+  if (environ['HTTP_UPGRADE']?.toLowerCase() === 'websocket') upgrades.add(socket)
   const request = upgradeRequest(environ, socket, server, Request)
   server.emit('upgrade', request, socket, Buffer.from(head.buffer, head.byteOffset, head.byteLength))
   return []
