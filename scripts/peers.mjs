@@ -15,6 +15,7 @@ export const PEERS = [
   { command: 'wrk', package: 'wrk' },
   { command: 'cgi-fcgi', package: 'libfcgi-bin' },
   { command: 'gunicorn', package: 'gunicorn' },
+  { command: 'openssl', package: 'openssl' },
 ]
 
 /** Servers are in /usr/sbin, which the PATH of an ordinary user leaves out on Debian. */

@@ -187,6 +187,13 @@ withExample('ws-chat/server.ts', (running) => {
     expect((await once(socket, 'close'))[0]).toBe(4001)
   })
 
+  test('hears 1001 when its worker drains', async () => {
+    const socket = new WebSocket(`ws://127.0.0.1:${running().ports.uwsgi}/ws`)
+    await once(socket, 'open')
+    running().tsgi.signal('SIGHUP')
+    expect((await once(socket, 'close'))[0]).toBe(1001)
+  })
+
   test('is refused over FastCGI with 501, and the log says what to use', async () => {
     const socket = new WebSocket(`ws://127.0.0.1:${running().ports.fastcgi}/ws`)
     const [, response] = await once(socket, 'unexpected-response')

@@ -36,7 +36,7 @@ export type LogRecord = Readonly<Record<string, unknown>>
 export async function startTsgi(options: TsgiOptions): Promise<Tsgi> {
   const given = options.args ?? []
   // Front servers that start as root run their workers as www-data: the sockets of tests are open to everybody.
-  const mode = given.some((each) => each.startsWith('/') || each.startsWith('unix:')) ? ['--socket-mode', '0666'] : []
+  const mode = given.some(isUnixListener) ? ['--socket-mode', '0666'] : []
   const args = ['serve', options.app, '--log-format', 'json', ...mode, ...given]
   const server = startServer({
     name: 'tsgi',
@@ -61,6 +61,9 @@ export async function startTsgi(options: TsgiOptions): Promise<Tsgi> {
 
 /** What the master says once, when as many workers as were asked for accept connections. */
 const READY = /"msg":"ready: \d+ worker/
+
+const isUnixListener = (each: string, index: number, args: readonly string[]): boolean =>
+  /^(\/|unix:)/.test(each) && /^--(uwsgi|fastcgi|scgi|http|socket)$/.test(args[index - 1] ?? '')
 
 function parseRecord(line: string): LogRecord[] {
   if (!line.startsWith('{')) return []
