@@ -103,10 +103,10 @@ const ROWS: readonly InterfaceRow[] = [
   {
     name: 'node',
     what: 'a NestJS application',
-    detect: (exported) => hasMethods(exported, 'getHttpServer', 'init', 'close'),
+    detect: (exported) => hasMethods(exported, 'getHttpServer', 'getHttpAdapter', 'init', 'close'),
     adapt: (exported) => ({
       ...adaptServer(serverOf(call(exported, 'getHttpServer'))),
-      startup: async () => void (await call(exported, 'init')),
+      startup: () => startNest(exported),
       shutdown: async () => void (await call(exported, 'close')),
     }),
   },
@@ -205,6 +205,13 @@ function unusable(
   const seen = `${context.file}: the export ${describe(context.exportName)} is ${row?.what ?? describe(exported)}`
   if (row !== undefined) return `${seen}, which speaks the ${row.name} interface, not ${wanted} (--interface)`
   return `${seen}: wanted is a function, an object with fetch(), an http.Server, or an application of a framework`
+}
+
+/** Below NestJS may be Fastify, which routes nothing before it is ready. */
+async function startNest(app: unknown): Promise<void> {
+  await call(app, 'init')
+  const instance = call(call(app, 'getHttpAdapter'), 'getInstance')
+  if (hasMethods(instance, 'ready', 'routing')) await call(instance, 'ready')
 }
 
 function adaptFetch(exported: FetchHandler | FetchObject): { application: Application } {

@@ -21,7 +21,8 @@ export class MessagePair implements Messages {
   readonly response: GatewayResponse
   readonly server: http.Server
   #feed: BodyFeed | undefined = undefined
-  #hasLeft = false
+  /** A server that does not listen has nothing that could be waited for. */
+  #isCounted: boolean
 
   constructor(exchange: Exchange, request: GatewayRequest, response: GatewayResponse, server: http.Server) {
     this.exchange = exchange
@@ -30,7 +31,8 @@ export class MessagePair implements Messages {
     this.server = server
     exchange.messages = this
     response.on('finish', onFinish)
-    countOf(server)._connections++
+    this.#isCounted = server.listening
+    if (this.#isCounted) countOf(server)._connections++
   }
 
   feed(): void {
@@ -86,8 +88,8 @@ export class MessagePair implements Messages {
 
   /** server.close(callback) waits for what is in flight, and getConnections counts it. */
   #leaveServer(): void {
-    if (this.#hasLeft) return
-    this.#hasLeft = true
+    if (!this.#isCounted) return
+    this.#isCounted = false
     const server = countOf(this.server)
     server._connections--
     if (server._connections === 0 && takeClosing(this.server)) server._emitCloseIfDrained()
