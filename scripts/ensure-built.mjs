@@ -32,7 +32,7 @@ function npm(...parameters) {
   console.error(`> npm ${parameters.join(' ')}`)
   const { status, error } = spawnSync('npm', parameters, { cwd: root, stdio: ['ignore', 2, 2] })
   if (status === 0) return
-  throw new Error(error === undefined ? `npm ${parameters[0]} failed (exit ${status})` : `npm: ${error.message}`)
+  throw new Error(error === undefined ? `npm ${parameters.join(' ')} failed (exit ${status})` : `npm: ${error.message}`)
 }
 
 export function ensureInstalled() {
