@@ -1,6 +1,7 @@
 /**
  * `npm start`: the example application, served as it would be in production: nginx in front (where it is installed),
- * tsgi behind it on a Unix socket. Without nginx, through tsgi's own HTTP listener. Ctrl-C stops everything.
+ * tsgi behind it on a Unix socket. Without nginx, or with `npm start -- --http`, through tsgi's own HTTP listener. Ctrl-C
+ * stops everything.
  */
 
 import { spawn } from 'node:child_process'
@@ -17,7 +18,7 @@ import { writeNginxPrefix } from './nginx-prefix.mjs'
 import { findCommand } from './peers.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
-const application = join('examples', 'hello', 'app.ts')
+const application = join('examples', 'welcome', 'app.ts')
 const firstPort = 8080
 const answerDeadlineMs = 30_000
 const stopDeadlineMs = 10_000
@@ -104,7 +105,7 @@ const accepts = (socket) =>
 async function main() {
   ensureInstalled()
   ensureBuilt()
-  const nginx = findCommand('nginx')
+  const nginx = process.argv.includes('--http') ? undefined : findCommand('nginx')
   const port = await freePort()
   const url = `http://127.0.0.1:${port}/`
   const serve = ['dist/cli/main.js', 'serve', application]
@@ -122,7 +123,7 @@ async function main() {
         {
           'unix:/run/tsgi/app.sock': `unix:${socket}`,
           'listen 80;': `listen 127.0.0.1:${port};`,
-          '/srv/app/public': join(root, 'examples', 'hello', 'public'),
+          '/srv/app/public': join(root, 'examples', 'welcome', 'public'),
         },
       ],
       sharedDirectory: join(root, 'nginx'),
@@ -131,7 +132,8 @@ async function main() {
     start('nginx', nginx, parameters)
   }
   if (!(await waitUntil(async () => (await ask(url)) === 200, `no answer from ${url}`))) return
-  const path = nginx === undefined ? 'tsgi (its own HTTP listener: nginx is not installed)' : 'nginx, then tsgi'
+  const why = process.argv.includes('--http') ? '' : ': nginx is not installed'
+  const path = nginx === undefined ? `tsgi alone (its own HTTP listener${why})` : 'nginx and tsgi'
   console.log(`\n  ${application} is served by ${path}\n\n    ${url}\n\n  Ctrl-C stops it.\n`)
 }
 
