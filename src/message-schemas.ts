@@ -34,7 +34,9 @@ const boot: z.ZodType<WorkerBoot> = z.strictObject({
   generation: count.min(1),
   application: z.string(),
   options: z.record(z.string(), z.unknown()),
-  tls: z.strictObject({ cert: z.string(), key: z.string(), clientCa: z.string().optional() }).optional(),
+  tls: z
+    .strictObject({ cert: z.string(), key: z.string(), ticketKeys: z.string(), clientCa: z.string().optional() })
+    .optional(),
   listeners: z.array(
     z.strictObject({
       protocol: z.enum(['uwsgi', 'fastcgi', 'scgi', 'http', 'any']),

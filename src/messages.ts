@@ -47,6 +47,8 @@ export interface WorkerBoot {
 export interface TlsIdentity {
   readonly cert: string
   readonly key: string
+  /** 48 bytes in base64, the same for all workers: what TLS sessions are sealed with. */
+  readonly ticketKeys: string
   /** Peers must show a certificate from one of these. */
   readonly clientCa?: string | undefined
 }

@@ -29,6 +29,7 @@ export class RequestInput implements InputStream {
   #failure: unknown
   readonly #queue: Pending[] = []
   #flow: ((wanted: boolean) => void) | undefined
+  #firstRead: (() => void) | undefined
   #flowing = true
 
   /** @param maxBytes 0: no limit */
@@ -40,6 +41,11 @@ export class RequestInput implements InputStream {
   onFlow(flow: (wanted: boolean) => void): void {
     this.#flow = flow
     if (!this.#flowing) flow(false)
+  }
+
+  /** Told once, when the application first asks for a piece of the body. */
+  onFirstRead(tell: () => void): void {
+    this.#firstRead = tell
   }
 
   /** @param chunk copied: it stays the caller's */
@@ -132,6 +138,11 @@ export class RequestInput implements InputStream {
 
   /** @param answer undefined: not yet */
   #call<Answer>(wants: number, answer: () => Answer | undefined): Promise<Answer> {
+    if (this.#firstRead !== undefined && wants > 0) {
+      const tell = this.#firstRead
+      this.#firstRead = undefined
+      tell()
+    }
     return new Promise((resolve, reject) => {
       const serve = (): boolean => {
         let given: Answer | undefined

@@ -40,7 +40,8 @@ export async function runMaster(run: MasterRun): Promise<number> {
   try {
     const identity = workerIdentity(options)
     const log = openMasterLog(options)
-    let tls = readTlsFiles(options)
+    /** Read with the options that name them; a generation keeps its own, also when a later one fails to come up. */
+    const tls = new WeakMap<Options, TlsIdentity | undefined>([[options, readTlsFiles(options)]])
     const giveLogs = ({ logFile, accessLogFile }: Options): void => {
       if (identity !== undefined) giveLogFiles(identity, [logFile, accessLogFile])
     }
@@ -57,11 +58,11 @@ export async function runMaster(run: MasterRun): Promise<number> {
         log,
         startWorker: (slot, setup, events) => {
           giveLogs(setup.options)
-          return startWorker(workerStart(run, identity, slot, setup, tls), events)
+          return startWorker(workerStart(run, identity, slot, setup, tls.get(setup.options)), events)
         },
         reload: async () => {
           const renewed = await run.reload()
-          tls = readTlsFiles(renewed)
+          tls.set(renewed, readTlsFiles(renewed))
           return renewed
         },
         adopt: (adopted) => log.adopt(adopted),

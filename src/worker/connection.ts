@@ -70,8 +70,8 @@ export class Connection implements TransportEvents, Carrier {
     this.#host = host
     this.address = address
     this.#waitingSinceMs = nowMs
-    this.kept = expected.some(keepsConnections)
     const only = expected.length === 1 ? expected[0] : undefined
+    this.kept = only === undefined || keepsConnections(only)
     if (only !== undefined && !host.proxyProtocol) this.#spoken = speak(only, host)
     else this.#first = new FirstBytes(expected, only === undefined, host.proxyProtocol)
     this.#transport = open(this)
@@ -228,7 +228,9 @@ export class Connection implements TransportEvents, Carrier {
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
     if (this.#requests > 0 && !this.#midRequest) return
-    this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
+    // Browsers open connections that they never use.
+    const unused = this.#spoken === undefined && !this.#midRequest
+    if (!unused) this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
     this.#transport.end()
   }
 
@@ -314,10 +316,13 @@ export class Connection implements TransportEvents, Carrier {
         if (keepsConnections(verdict.protocol)) this.#transport.settle()
         this.#decode(this.#spoken.decoder, verdict.bytes)
         return
-      case 'http':
-        this.#detached = true
-        this.#host.serveHttp(this.#transport.detach(), verdict.bytes, verdict.source)
+      case 'http': {
+        const socket = this.#transport.detach()
+        this.#over = true
+        this.#host.serveHttp(socket, verdict.bytes, verdict.source)
+        this.#host.closed(this)
         return
+      }
       case 'wrong':
         this.#giveUp(verdict.error, verdict.answer)
     }

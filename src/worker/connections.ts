@@ -80,8 +80,9 @@ export class Connections implements ConnectionHost {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void {
     this.#counters.add('connections')
     let transport: HandleTransport | undefined
+    const kept = expected.length > 0 && expected.every(keepsConnections)
     const connection = new Connection(this, expected, listener.address, performance.now(), (events) => {
-      transport = new HandleTransport(handle, events, expected.every(keepsConnections), listener.transport === 'tcp')
+      transport = new HandleTransport(handle, events, kept, listener.transport === 'tcp')
       return transport
     })
     this.#add(connection)

@@ -1,236 +1,178 @@
 /**
  * The built-in HTTP listener, for development and for a machine without a front server: node:http's requests become the
- * same variables and the same exchanges as a gateway protocol's.
+ * same variables and the same exchanges as a gateway protocol's. It is handed its connections and never listens itself.
  */
 
-import { createServer, type IncomingMessage, type Server, ServerResponse } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import type { Duplex } from 'node:stream'
-import type { HeaderList, Upgraded } from '../application.ts'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
-import type { Sink } from '../gateway/sink.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
+import { HttpSink } from './http-sink.ts'
+import { hasBody, UpgradeRequest, withoutUpgrade } from './http-upgrade.ts'
+import { variablesOf } from './http-variables.ts'
 import type { Requests } from './requests.ts'
 
 export interface HttpSettings {
-  /** 0: no limit */
+  /** Of a request head; and how long a body may stall. 0: no limit */
   readonly readTimeoutMs: number
-  allows(peer: string | undefined): boolean
+  readonly lingerTimeoutMs: number
+  readonly maxHeadBytes: number
+  readonly maxHeaders: number
+  readonly halfCloseAborts: boolean
+  /** Draining closes idle connections at once: whoever reloads a page wants the new code. */
+  readonly closesIdle: boolean
+}
+
+/** Longer than a proxy keeps an idle connection (nginx: 60 s), so that it is never us who close while it sends. */
+const KEEP_ALIVE_TIMEOUT_MS = 65_000
+const CHECK_INTERVAL_MS = 1000
+
+interface Open {
+  readonly socket: Socket
+  /** Undefined for an upgrade. */
+  readonly sink: HttpSink | undefined
 }
 
 export class HttpListener {
   readonly #server: Server
   readonly #requests: Requests
-  readonly #open = new Set<Exchange>()
+  readonly #settings: HttpSettings
+  readonly #open = new Map<Exchange, Open>()
+  readonly #sockets = new Set<Socket>()
   readonly #sources = new WeakMap<Socket, Endpoint>()
-  #connections = 0
   #draining = false
-  /** node:http keeps track of connections, and of how long they take. */
-  #watching = false
+  /** Called when a request has begun. */
+  onBegun: () => void = () => undefined
   /** Called when a connection has closed. */
   onClosed: () => void = () => undefined
 
   constructor(requests: Requests, settings: HttpSettings) {
     this.#requests = requests
+    this.#settings = settings
     this.#server = createServer({
       headersTimeout: settings.readTimeoutMs,
-      requestTimeout: 0, // a long upload is --read-timeout's and --max-body's business
+      requestTimeout: 0, // a body may take long, as long as it moves
+      connectionsCheckingInterval: CHECK_INTERVAL_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+      maxHeaderSize: settings.maxHeadBytes,
       noDelay: true,
     })
-    this.#server.on('connection', (socket: Socket) => {
-      if (socket.remoteAddress !== undefined && !settings.allows(socket.remoteAddress)) {
-        socket.destroy()
-        return
-      }
-      this.#connections++
-      socket.once('close', () => {
-        this.#connections--
-        this.onClosed()
-      })
-    })
-    this.#server.once('listening', () => {
-      this.#watching = true
-    })
-    this.#server.on('request', (request, response) => this.#serve(request, response))
-    this.#server.on('upgrade', (request, socket, head) => this.#serveUpgrade(request, socket, head))
+    // Above it node:http would drop headers in silence.
+    this.#server.maxHeadersCount = 0
+    // Not documented, and checked by a test: with it, a client that has ended its side still gets its response.
+    if (!settings.halfCloseAborts) Reflect.set(this.#server, 'httpAllowHalfOpen', true)
+    this.#server.on('request', (request, response) => this.#serve(request, response, false))
+    this.#server.on('checkContinue', (request, response) => this.#serve(request, response, true))
+    this.#server.on('upgrade', (request, _socket, head) => this.#serveUpgrade(request, head))
+    // node:http watches for slow heads from the moment its server listens, which this one never does.
+    this.#server.emit('listening')
   }
 
   get connections(): number {
-    return this.#connections
-  }
-
-  /** @param handle the copy of the listening socket that the master sent */
-  listen(handle: unknown, backlog: number): { close(): void } {
-    this.#server.listen(handle, backlog)
-    return { close: () => void this.#server.close() }
+    return this.#sockets.size
   }
 
   /**
-   * A connection that was accepted elsewhere.
    * @param head what was read of it already
    * @param source who connected, as a PROXY protocol header says
    */
-  take(socket: Socket, head?: Uint8Array, source?: Endpoint): void {
-    // node:http begins to watch for slow heads when its server listens: this one never may.
-    if (!this.#watching) this.#server.emit('listening')
+  take(socket: Socket, head: Uint8Array, source: Endpoint | undefined): void {
+    this.#sockets.add(socket)
+    socket.once('close', () => {
+      this.#sockets.delete(socket)
+      this.onClosed()
+    })
     if (source !== undefined) this.#sources.set(socket, source)
-    if (head !== undefined) socket.unshift(head)
-    this.#server.emit('connection', socket)
+    this.#parse(socket, head)
   }
 
   drain(): void {
     this.#draining = true
-    this.#server.closeIdleConnections()
+    for (const { sink } of this.#open.values()) sink?.closeAfterwards()
+    if (this.#settings.closesIdle) this.#server.closeIdleConnections()
+  }
+
+  /** Once a second: a body that is owed too long is given up. */
+  sweep(nowMs: number): void {
+    const { readTimeoutMs } = this.#settings
+    if (readTimeoutMs === 0) return
+    for (const [exchange, { sink }] of this.#open) {
+      if (sink === undefined || sink.stalledMs(nowMs) < readTimeoutMs) continue
+      exchange.input.fail(
+        new TsgiError('TSGI_INPUT_TRUNCATED', `the request body stalled for ${readTimeoutMs} ms (--read-timeout)`),
+      )
+    }
   }
 
   abortAll(reason: TsgiError): void {
-    for (const exchange of [...this.#open]) exchange.abort(reason)
-    this.#server.closeAllConnections()
+    for (const exchange of [...this.#open.keys()]) exchange.abort(reason)
+    for (const socket of this.#sockets) socket.destroySoon()
   }
 
-  #serve(request: IncomingMessage, response: ServerResponse, upgrade?: () => Upgraded): void {
-    if (this.#draining) response.shouldKeepAlive = false
-    const exchange = this.#requests.createExchange(new HttpSink(request, response, upgrade))
-    this.#open.add(exchange)
-    request.on('data', (chunk: Buffer) => exchange.input.push(chunk))
+  #parse(socket: Socket, head: Uint8Array): void {
+    if (head.length > 0) socket.unshift(head)
+    this.#server.emit('connection', socket)
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    const { lingerTimeoutMs } = this.#settings
+    const sink = new HttpSink(request, response, { expectsContinue, lingerTimeoutMs })
+    const exchange = this.#begin(request.socket, sink)
+    if (this.#draining) sink.closeAfterwards()
+    exchange.input.onFirstRead(() => sink.bodyWanted())
+    request.on('data', (chunk: Buffer) => {
+      sink.bodyHeard()
+      exchange.input.push(chunk)
+    })
     request.on('end', () => exchange.input.end())
     response.on('close', () => {
       this.#open.delete(exchange)
       if (!request.complete) exchange.input.fail(truncated())
       exchange.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection'))
     })
-    this.#requests.admit(exchange, variablesOf(request, this.#sources.get(request.socket)))
+    this.#admit(exchange, request)
   }
 
-  #serveUpgrade(request: IncomingMessage, socket: Duplex, head: Uint8Array): void {
-    const response = new ServerResponse(request)
-    // node:http hands over the net.Socket it was given; anything else was never ours.
-    response.assignSocket(request.socket)
-    response.shouldKeepAlive = false
-    response.once('finish', () => socket.end())
-    this.#serve(request, response, () => {
-      response.detachSocket(request.socket)
-      return { socket, head }
+  #serveUpgrade(request: IncomingMessage, head: Uint8Array): void {
+    const { socket } = request
+    if (hasBody(request)) {
+      this.#parse(socket, withoutUpgrade(request, head))
+      return
+    }
+    // A client that does not wait for an earlier response cannot know that it may upgrade: one of the two would be lost.
+    if ([...this.#open.values()].some((open) => open.socket === socket)) {
+      socket.destroy()
+      return
+    }
+    const sink = new UpgradeRequest(socket, head, this.#settings.halfCloseAborts)
+    const exchange = this.#begin(socket, sink)
+    sink.exchange = exchange
+    socket.once('close', () => this.#open.delete(exchange))
+    this.#admit(exchange, request)
+  }
+
+  #begin(socket: Socket, sink: HttpSink | UpgradeRequest): Exchange {
+    const exchange = this.#requests.createExchange(sink)
+    this.#open.set(exchange, { socket, sink: sink instanceof HttpSink ? sink : undefined })
+    return exchange
+  }
+
+  #admit(exchange: Exchange, request: IncomingMessage): void {
+    const { maxHeaders } = this.#settings
+    if (request.rawHeaders.length > 2 * maxHeaders) {
+      const message = `${request.rawHeaders.length / 2} header fields; allowed are ${maxHeaders} (--max-params)`
+      exchange.refuse(new TsgiError('TSGI_PROTOCOL_TOO_LARGE', message), request.method ?? '')
+      return
+    }
+    const params = variablesOf(request, this.#sources.get(request.socket))
+    // node:http is in the middle of what it has read. An application that answers at once must leave nothing unread behind.
+    process.nextTick(() => {
+      this.#requests.admit(exchange, params)
+      this.onBegun()
     })
   }
 }
 
 const truncated = (): TsgiError =>
   new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection ended before the request body did')
-
-class HttpSink implements Sink {
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
-  readonly upgrade: (() => Upgraded) | undefined
-
-  constructor(request: IncomingMessage, response: ServerResponse, upgrade: (() => Upgraded) | undefined) {
-    this.#request = request
-    this.#response = response
-    this.upgrade = upgrade
-  }
-
-  readonly earlyHints = (headers: HeaderList): void => {
-    const hints: Record<string, string[]> = {}
-    for (const [name, value] of headers) {
-      const values = hints[name.toLowerCase()]
-      if (values === undefined) hints[name.toLowerCase()] = [value]
-      else values.push(value)
-    }
-    this.#response.writeEarlyHints(hints)
-  }
-
-  get saturated(): boolean {
-    return this.#response.writableNeedDrain
-  }
-
-  drained(): Promise<void> {
-    const response = this.#response
-    if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        response.off('drain', settle)
-        response.off('close', settle)
-        resolve()
-      }
-      response.on('drain', settle)
-      response.on('close', settle)
-    })
-  }
-
-  flow(wanted: boolean): void {
-    if (wanted) this.#request.resume()
-    else this.#request.pause()
-  }
-
-  start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
-    const flat: string[] = []
-    let named = false
-    for (const [name, value] of headers) {
-      flat.push(name, value)
-      named ||= name.toLowerCase() === 'server'
-    }
-    if (!named) flat.push('Server', 'tsgi')
-    this.#response.writeHead(Number(status.slice(0, 3)), status.slice(4), flat)
-    if (last) this.#response.end(chunk)
-    else if (chunk === undefined) this.#response.flushHeaders()
-    else this.#response.write(chunk)
-  }
-
-  chunk(bytes: Uint8Array): void {
-    this.#response.write(bytes)
-  }
-
-  end(): void {
-    this.#response.end()
-  }
-
-  abort(): void {
-    this.#response.destroy()
-  }
-}
-
-/**
- * The variables that a front server would send (RFC 3875 section 4.1).
- * @param source stronger than the peer of the socket
- */
-function variablesOf(request: IncomingMessage, source: Endpoint | undefined): string[] {
-  const { socket, url = '/', method = 'GET', rawHeaders } = request
-  const [target = '', query = ''] = splitAtQuery(url)
-  const local = socket.address()
-  const port = isAddressInfo(local) ? String(local.port) : '80'
-  const params = ['REQUEST_METHOD', method, 'REQUEST_URI', url, 'PATH_INFO', decodePath(target), 'QUERY_STRING', query]
-  const encrypted = 'encrypted' in socket
-  params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', encrypted ? 'https' : 'http')
-  if (encrypted) params.push('HTTPS', 'on')
-  params.push('SERVER_NAME', serverName(request.headers.host), 'SERVER_PORT', port)
-  const address = source?.address ?? socket.remoteAddress
-  const peerPort = source?.port ?? socket.remotePort
-  if (address !== undefined) params.push('REMOTE_ADDR', address)
-  if (peerPort !== undefined) params.push('REMOTE_PORT', String(peerPort))
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
-    const name = rawHeaders[index] ?? ''
-    const value = rawHeaders[index + 1] ?? ''
-    // `X_A` and `X-A` would become one variable: what nginx drops is dropped here too.
-    if (name.includes('_')) continue
-    const variable = name.toUpperCase().replaceAll('-', '_')
-    if (variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH') params.push(variable, value)
-    // The body arrives decoded.
-    else if (variable !== 'TRANSFER_ENCODING') params.push(`HTTP_${variable}`, value)
-  }
-  return params
-}
-
-function splitAtQuery(url: string): [string, string] {
-  const at = url.indexOf('?')
-  return at < 0 ? [url, ''] : [url.slice(0, at), url.slice(at + 1)]
-}
-
-function decodePath(target: string): string {
-  const path = target.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/]*/, '')
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
-}
-
-const serverName = (host: string | undefined): string => host?.replace(/:\d*$/, '') || 'localhost'
-
-const isAddressInfo = (address: object): address is AddressInfo => 'port' in address

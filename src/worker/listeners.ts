@@ -19,8 +19,8 @@ export interface ListenerSettings {
   readonly allowed: BlockList
   /** Spoken on TCP listeners. */
   readonly tls: TlsIdentity | undefined
-  /** A PROXY protocol header comes before anything else, HTTP included. */
-  readonly proxyProtocol: boolean
+  /** 0: as long as node:tls allows. */
+  readonly handshakeTimeoutMs: number
   readonly log: Log
 }
 
@@ -28,9 +28,8 @@ export interface ListenerSettings {
 export interface Accepting {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
   acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], below?: Socket): void
-  /** An HTTP connection that was accepted here, because something comes before its first request. */
-  acceptHttp(socket: Socket): void
-  listenHttp(handle: unknown, backlog: number): ListeningCopy
+  /** A TLS handshake that was waited for has come to nothing. */
+  handshakeEnded(): void
 }
 
 const REPEAT_INTERVAL_MS = 10_000
@@ -46,6 +45,8 @@ export class Listeners {
   readonly #accepting: Accepting
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   #copies: ListeningCopy[] = []
+  /** Kept when the copies are let go: their handshakes go on. */
+  #acceptors: TlsAcceptor[] = []
 
   constructor(infos: readonly ListenerInfo[], settings: ListenerSettings, accepting: Accepting) {
     this.#infos = infos
@@ -65,17 +66,21 @@ export class Listeners {
     this.#copies.push(this.#listen(handle, listener))
   }
 
+  /** Connections between accept and the end of their TLS handshake. */
+  get handshakes(): number {
+    return this.#acceptors.reduce((total, { handshakes }) => total + handshakes, 0)
+  }
+
   release(): void {
+    this.#acceptors = this.#acceptors.filter(({ handshakes }) => handshakes > 0)
     const copies = this.#copies
     this.#copies = []
     for (const copy of copies) copy.close()
   }
 
   #listen(handle: unknown, listener: ListenerInfo): ListeningCopy {
-    const { tls, proxyProtocol } = this.#settings
+    const { tls } = this.#settings
     if (tls !== undefined && listener.transport === 'tcp') return this.#listenTls(handle, listener, tls)
-    if (listener.protocol === 'http' && !proxyProtocol)
-      return this.#accepting.listenHttp(handle, this.#settings.backlog)
     if (this.#settings.fast && isRawListener(handle)) return this.#listenFast(handle, listener)
     return this.#listenDocumented(handle, listener)
   }
@@ -106,13 +111,12 @@ export class Listeners {
 
   #listenTls(handle: unknown, listener: ListenerInfo, tls: TlsIdentity): ListeningCopy {
     const expected = expectedProtocols(listener.protocol)
-    const acceptor = new TlsAcceptor(tls, {
-      accepted: (socket, below) => {
-        if (listener.protocol === 'http' && !this.#settings.proxyProtocol) this.#accepting.acceptHttp(socket)
-        else this.#accepting.acceptSocket(socket, listener, expected, below)
-      },
-      failed: (why) => this.#acceptFailed(listener, `TLS: ${why}`),
+    const acceptor = new TlsAcceptor(tls, this.#settings.handshakeTimeoutMs, {
+      accepted: (socket, below) => this.#accepting.acceptSocket(socket, listener, expected, below),
+      failed: (why) => this.#handshakeFailed(listener, why),
+      ended: () => this.#accepting.handshakeEnded(),
     })
+    this.#acceptors.push(acceptor)
     return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
   }
 
@@ -127,15 +131,16 @@ export class Listeners {
   }
 
   /** @param peer undefined where the peer left before it could be asked */
-  allowsPeer(peer: string | undefined): boolean {
-    return peer !== undefined && this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')
-  }
-
   #allows(peer: string | undefined, listener: ListenerInfo): boolean {
-    if (this.allowsPeer(peer)) return true
+    if (peer !== undefined && this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return true
     const message = `${peer ?? 'a peer that left at once'} may not connect to ${listener.address} (--allow-from)`
     this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
     return false
+  }
+
+  #handshakeFailed(listener: ListenerInfo, why: string): void {
+    const message = `a TLS handshake on ${listener.address} failed: ${why}`
+    this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
   }
 
   #acceptFailed(listener: ListenerInfo, why: string): void {
@@ -149,7 +154,7 @@ function peerOf(client: RawHandle): string | undefined {
   return client.getpeername?.(out) === 0 ? out.address : undefined
 }
 
-/** What a listener may speak; HTTP is node:http's and no row of the registry. */
+/** What a listener may speak. Besides: where there is not one and only one, HTTP, which is node:http's and no row of the registry. */
 function expectedProtocols(protocol: ListenerInfo['protocol']): readonly Protocol[] {
   if (protocol === 'any') return Object.values(PROTOCOLS)
   return protocol === 'http' ? [] : [PROTOCOLS[protocol]]

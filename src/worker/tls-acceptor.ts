@@ -1,41 +1,93 @@
 /** TLS on accepted TCP connections: the handshake, and the peer's certificate where one is asked for. */
 
 import type { Socket } from 'node:net'
-import { createServer, type Server } from 'node:tls'
+import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { TlsIdentity } from '../messages.ts'
 
 export interface TlsEvents {
   /** @param below the TCP socket that carries it: only that one can be reset */
   accepted(socket: Socket, below: Socket): void
   failed(why: string): void
+  /** A handshake is over without a connection. */
+  ended(): void
 }
 
 export class TlsAcceptor {
   readonly #server: Server
-  /** Connections in their handshake, by the peer's address and port, which are one connection's as long as it lives. */
+  /** Connections in their handshake, by both ends' addresses, which are one connection's as long as it lives. */
   readonly #below = new Map<string, Socket>()
+  readonly #events: TlsEvents
 
-  constructor({ cert, key, clientCa }: TlsIdentity, events: TlsEvents) {
+  /** @param timeoutMs for a handshake; 0: as node:tls has it */
+  constructor({ cert, key, clientCa, ticketKeys }: TlsIdentity, timeoutMs: number, events: TlsEvents) {
+    this.#events = events
     this.#server = createServer({
       cert,
       key,
       ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
+      ...(timeoutMs > 0 && { handshakeTimeout: timeoutMs }),
+      // The same in every worker: a session that began with one can be resumed with another.
+      ticketKeys: Buffer.from(ticketKeys, 'base64'),
+      sessionIdContext: 'tsgi',
       allowHalfOpen: true,
     })
     this.#server.on('secureConnection', (socket) => {
-      const below = this.#below.get(nameOf(socket))
+      const name = nameOf(socket)
+      const below = this.#below.get(name)
+      this.#below.delete(name)
       if (below === undefined) socket.destroy()
       else events.accepted(socket, below)
     })
-    this.#server.on('tlsClientError', (error) => events.failed(error.message))
+    this.#server.on('tlsClientError', (error, socket) => {
+      const why = reason(error, socket)
+      if (why !== undefined) events.failed(why)
+    })
+  }
+
+  get handshakes(): number {
+    return this.#below.size
   }
 
   take(socket: Socket): void {
     const name = nameOf(socket)
     this.#below.set(name, socket)
-    socket.once('close', () => this.#below.delete(name))
+    socket.once('close', () => {
+      if (this.#below.get(name) !== socket) return
+      this.#below.delete(name)
+      this.#events.ended()
+    })
     this.#server.emit('connection', socket)
   }
 }
 
-const nameOf = ({ remoteAddress, remotePort }: Socket): string => `${remoteAddress} ${remotePort}`
+const nameOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
+  `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`
+
+/** What OpenSSL tells, as what an operator can do about it; the rest speaks for itself. */
+const REASONS: Readonly<Record<string, string>> = {
+  ERR_SSL_HTTP_REQUEST:
+    'plain HTTP came, and this socket speaks TLS: use https:// here, or a listener without --tls-cert',
+  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:
+    'the peer showed no certificate, and --tls-client-ca asks for one (nginx: uwsgi_ssl_certificate)',
+  ERR_SSL_NO_SHARED_CIPHER: 'the peer offers no cipher that the certificate of --tls-cert can be used with',
+}
+const NO_TLS =
+  'what came is no TLS, and this socket speaks nothing else: use suwsgi:// (nginx), or a listener without --tls-cert'
+const REFUSED_BY_PEER = 'the peer does not accept the certificate of --tls-cert'
+
+/** @returns undefined for a peer that connected and left: a port scan, a health check */
+function reason(
+  error: Error & { readonly code?: string },
+  { authorizationError, bytesRead }: TLSSocket,
+): string | undefined {
+  const { code = '', message } = error
+  // Declared as an Error; it is the code of one.
+  const refusal: unknown = authorizationError
+  if (refusal) return `the certificate of the peer is not one of --tls-client-ca (${String(refusal)})`
+  if (code === 'ECONNRESET' && bytesRead === 0) return undefined
+  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNEXPECTED_MESSAGE|BAD_RECORD_TYPE|RECORD_LAYER/.test(code))
+    return `${NO_TLS} (${code})`
+  if (/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/.test(code))
+    return `${REFUSED_BY_PEER} (${code})`
+  return REASONS[code] ?? message
+}

@@ -89,7 +89,7 @@ export class Worker {
     const allowed = allowedPeers(options.allowFrom)
     this.#listeners = new Listeners(
       boot.listeners,
-      { backlog: options.backlog, fast, allowed, tls: boot.tls, proxyProtocol: options.proxyProtocol, log },
+      { backlog: options.backlog, fast, allowed, tls: boot.tls, handshakeTimeoutMs: options.readTimeoutMs, log },
       {
         acceptHandle: (handle, listener, expected) => {
           this.#connections.acceptHandle(handle, listener, expected)
@@ -99,14 +99,18 @@ export class Worker {
           this.#connections.acceptSocket(socket, listener, expected, below)
           this.#letGoWhenFull()
         },
-        acceptHttp: (socket) => this.#http.take(socket),
-        listenHttp: (handle, backlog) => this.#http.listen(handle, backlog),
+        handshakeEnded: () => this.#settled(),
       },
     )
     this.#http = new HttpListener(this.#requests, {
       readTimeoutMs: options.readTimeoutMs,
-      allows: (peer) => this.#listeners.allowsPeer(peer),
+      lingerTimeoutMs: options.lingerTimeoutMs,
+      maxHeadBytes: options.maxParamsBytes,
+      maxHeaders: options.maxParams,
+      halfCloseAborts: options.halfClose === 'abort',
+      closesIdle: options.debug,
     })
+    this.#http.onBegun = () => this.#letGoWhenFull()
     this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
     this.#requests.onDone = () => this.#settled()
     this.#connections.onClosed = () => this.#settled()
@@ -184,7 +188,8 @@ export class Worker {
       this.#send({ kind: 'want-sockets' })
     }
     if (this.#phase !== 'draining') return
-    if (this.#requests.inFlight + this.#connections.size + this.#http.connections === 0) this.#leave()
+    const open = this.#requests.inFlight + this.#connections.size + this.#http.connections + this.#listeners.handshakes
+    if (open === 0) this.#leave()
   }
 
   #leave(): void {
@@ -197,6 +202,7 @@ export class Worker {
     const nowMs = performance.now()
     this.#requests.sweep(nowMs)
     this.#connections.sweep(nowMs)
+    this.#http.sweep(nowMs)
     const tick = this.#measure(nowMs)
     this.#send({ kind: 'tick', tick })
     if (this.#retiring || this.#phase === 'draining') return

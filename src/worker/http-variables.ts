@@ -1,0 +1,61 @@
+/** A request of node:http -> the variables that a front server would send for it (RFC 3875 section 4.1). */
+
+import type { IncomingMessage } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Endpoint } from '../protocol/proxy-header.ts'
+
+/** RFC 9112 section 3.2.2: what a client sends to a proxy; the host in it counts, not the field. */
+const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]*)(.*)$/is
+/**
+ * Names that are a variable's without doubt: `X_A` and `X-A` would become one, and a proxy may have checked only the other.
+ * nginx drops the same (ignore_invalid_headers, underscores_in_headers).
+ */
+const HEADER_NAME = /^[A-Za-z0-9-]+$/
+const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i
+
+/** @param source who connected, as a PROXY protocol header says: stronger than the peer of the socket */
+export function variablesOf(request: IncomingMessage, source: Endpoint | undefined): string[] {
+  const { socket, method = 'GET', rawHeaders } = request
+  const { uri, authority } = splitTarget(request.url ?? '/')
+  const query = uri.indexOf('?')
+  const host = authority ?? request.headers.host
+  const params = ['REQUEST_METHOD', method, 'REQUEST_URI', uri]
+  params.push('PATH_INFO', decodePath(query < 0 ? uri : uri.slice(0, query)))
+  params.push('QUERY_STRING', query < 0 ? '' : uri.slice(query + 1))
+  const encrypted = 'encrypted' in socket
+  params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', encrypted ? 'https' : 'http')
+  if (encrypted) params.push('HTTPS', 'on')
+  params.push('SERVER_NAME', serverName(host))
+  const local = socket.address()
+  if (isAddressInfo(local)) params.push('SERVER_PORT', String(local.port))
+  const address = source?.address ?? socket.remoteAddress
+  const port = source?.port ?? socket.remotePort
+  // A socket that listens for both families shows an IPv4 peer as ::ffff:192.0.2.1.
+  if (address !== undefined) params.push('REMOTE_ADDR', address.replace(MAPPED_IPV4, ''))
+  if (port !== undefined) params.push('REMOTE_PORT', String(port))
+  if (authority !== undefined) params.push('HTTP_HOST', authority)
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index] ?? ''
+    if (!HEADER_NAME.test(name)) continue
+    const variable = name.toUpperCase().replaceAll('-', '_')
+    // A body arrives without its chunks' framing.
+    if (variable === 'TRANSFER_ENCODING' || (variable === 'HOST' && authority !== undefined)) continue
+    const bare = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH'
+    params.push(bare ? variable : `HTTP_${variable}`, rawHeaders[index + 1] ?? '')
+  }
+  return params
+}
+
+function splitTarget(url: string): { readonly uri: string; readonly authority: string | undefined } {
+  const [, authority, rest = ''] = ABSOLUTE_FORM.exec(url) ?? []
+  if (authority === undefined) return { uri: url, authority }
+  return { uri: rest.startsWith('/') ? rest : `/${rest}`, authority }
+}
+
+function decodePath(path: string): string {
+  return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
+}
+
+const serverName = (host: string | undefined): string => host?.replace(/:\d*$/, '') || 'localhost'
+
+const isAddressInfo = (address: object): address is AddressInfo => 'port' in address
