@@ -22,7 +22,7 @@ export function runHttp(
   startResponse: StartResponse,
 ): Promise<Body> {
   const response = new AsyncResponse(environ, startResponse)
-  const body = new RequestBody(environ, response.over)
+  const body = new RequestBody(environ, response)
   const running = app(
     scope,
     () => body.receive(),
@@ -33,8 +33,13 @@ export function runHttp(
     () => response.returned(),
     (error: unknown) => response.failed(error),
   )
+  // Looked at below, which may be later than Node waits before it calls a rejection unhandled.
+  returned.catch(() => undefined)
   // What the application does after its response is part of the request, and its errors are still errors.
-  environ['tsgi.after'](() => returned)
+  environ['tsgi.after'](() => {
+    response.requestOver()
+    return returned
+  })
   return response.body
 }
 
@@ -56,14 +61,14 @@ function deferred<Value>(): Deferred<Value> {
 
 class RequestBody {
   readonly #environ: Environ
-  readonly #responseOver: Promise<void>
+  readonly #response: AsyncResponse
   #chunks: AsyncIterator<Uint8Array> | undefined
   #isRead = false
   #left: number
 
-  constructor(environ: Environ, responseOver: Promise<void>) {
+  constructor(environ: Environ, response: AsyncResponse) {
     this.#environ = environ
-    this.#responseOver = responseOver
+    this.#response = response
     this.#left = environ.CONTENT_LENGTH === undefined ? Number.POSITIVE_INFINITY : Number(environ.CONTENT_LENGTH)
   }
 
@@ -82,14 +87,9 @@ class RequestBody {
   }
 
   /** Pending until the client leaves or the response is out: never an end of the body that nobody sent. */
-  #disconnected(): Promise<Received> {
-    const signal = this.#environ['tsgi.signal']
-    return new Promise((resolve) => {
-      const leave = (): void => resolve(DISCONNECT)
-      if (signal.aborted) leave()
-      else signal.addEventListener('abort', leave, { once: true })
-      void this.#responseOver.then(leave)
-    })
+  async #disconnected(): Promise<Received> {
+    await this.#response.over
+    return DISCONNECT
   }
 }
 
@@ -100,6 +100,7 @@ class AsyncResponse {
   readonly #over: Deferred<void> = deferred()
   #write: Write | undefined
   #isDone = false
+  #hasLeft = false
 
   constructor(environ: Environ, startResponse: StartResponse) {
     this.#environ = environ
@@ -115,7 +116,7 @@ class AsyncResponse {
   }
 
   async send(message: Sent): Promise<void> {
-    if (this.#environ['tsgi.signal'].aborted) throw this.#environ['tsgi.signal'].reason
+    if (this.#hasLeft) throw this.#environ['tsgi.signal'].reason
     switch (message.type) {
       case 'http.response.start':
         if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
@@ -136,6 +137,12 @@ class AsyncResponse {
     }
   }
 
+  /** Called by the gateway once; a response that is not complete by then never will be. The signal is made only then. */
+  requestOver(): void {
+    this.#hasLeft = !this.#isDone
+    this.#over.resolve()
+  }
+
   /** The application returned. */
   returned(): void {
     if (this.#isDone) return
@@ -146,8 +153,8 @@ class AsyncResponse {
 
   /** @throws the application's error where the response is out already: it is logged and changes nothing */
   failed(error: unknown): void {
-    const isLeaving = this.#environ['tsgi.signal'].aborted && error === this.#environ['tsgi.signal'].reason
-    if (this.#isDone && !isLeaving) throw asError(error)
+    const isLeaving = this.#hasLeft && error === this.#environ['tsgi.signal'].reason
+    if ((this.#isDone || this.#hasLeft) && !isLeaving) throw asError(error)
     this.#end()
     this.#body.reject(error)
   }
