@@ -289,11 +289,6 @@ const OTHERS: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
     transport,
     directive: `server tsgi ${transport === 'unix' ? 'unix@/run/tsgi/app.sock' : '127.0.0.1:9000'} proto fcgi`,
     limits: {
-      nulInPath: {
-        why: 'the server answers 500 itself',
-        instead: { status: 500 },
-        harmless: true,
-      },
       chunkedUpload: {
         why: 'the server answers 400 to a chunked body that is larger than its buffer (tune.bufsize, 16 KB)',
         instead: { status: 400, bytes: undefined, sha256: undefined },
