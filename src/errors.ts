@@ -127,8 +127,16 @@ export class TsgiError extends Error {
 
 /** What the application may have thrown, as an Error: wrapped for the log only. */
 export function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return thrown
+  if (thrown instanceof Error) return Object.isExtensible(thrown) ? thrown : thawed(thrown)
   return new Error(`a value that is no Error was thrown: ${describe(thrown)}`, { cause: thrown })
+}
+
+/** pino marks the errors that it has seen, which a frozen one answers with a TypeError. */
+function thawed(error: Error): Error {
+  const copy = new Error(error.message, { cause: error.cause })
+  copy.name = error.name
+  if (error.stack !== undefined) copy.stack = error.stack
+  return copy
 }
 
 /** A short text for any value, safe to put into a message: what an operator needs to recognise it. */

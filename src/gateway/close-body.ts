@@ -21,13 +21,17 @@ export function closeBody(
   done: boolean,
   closing: Closing,
 ): Promise<void> | undefined {
-  const closer = closerOf(body, iterator !== undefined)
-  if (closer === undefined && (iterator === undefined || done)) return undefined
-  const steps: Step[] = []
-  const stop = iterator !== undefined && !done ? methodOf(iterator, 'return') : undefined
-  if (stop !== undefined) steps.push(stop)
-  if (closer !== undefined) steps.push(closer)
-  return runSteps(steps, closing)
+  let stop: Step | undefined
+  let closer: Step | undefined
+  try {
+    if (iterator !== undefined && !done) stop = methodOf(iterator, 'return')
+    closer = closerOf(body, iterator !== undefined)
+  } catch (error) {
+    // An accessor that throws is like a method that does.
+    closing.report(error)
+  }
+  if (stop === undefined && closer === undefined) return undefined
+  return runSteps([stop, closer], closing)
 }
 
 function closerOf(body: unknown, iterated: boolean): Step | undefined {
@@ -46,17 +50,15 @@ function methodOf(target: object, name: PropertyKey): Step | undefined {
   return typeof method === 'function' ? () => Reflect.apply(method, target, []) : undefined
 }
 
-function runSteps(steps: readonly Step[], closing: Closing): Promise<void> | undefined {
+function runSteps(steps: readonly (Step | undefined)[], closing: Closing): Promise<void> | undefined {
   for (const [index, step] of steps.entries()) {
-    let result: unknown
     try {
-      result = step()
+      const result = step?.()
+      if (isPromiseLike(result)) {
+        return settle(result, closing).then(() => runSteps(steps.slice(index + 1), closing))
+      }
     } catch (error) {
       closing.report(error)
-      continue
-    }
-    if (isPromiseLike(result)) {
-      return settle(result, closing).then(() => runSteps(steps.slice(index + 1), closing))
     }
   }
   return undefined
@@ -70,6 +72,11 @@ async function settle(step: PromiseLike<unknown>, closing: Closing): Promise<voi
       resolve()
     }, closing.timeoutMs)
   })
-  await Promise.race([step.then(undefined, (error: unknown) => closing.report(error)), limit])
-  clearTimeout(timer)
+  try {
+    await Promise.race([step, limit])
+  } catch (error) {
+    closing.report(error)
+  } finally {
+    clearTimeout(timer)
+  }
 }

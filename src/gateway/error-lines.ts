@@ -10,11 +10,11 @@ export class ErrorLines implements ErrorStream {
     this.#line = line
   }
 
-  /** Takes any string; lone surrogates become U+FFFD. */
+  /** Takes any string; lone surrogates become U+FFFD, also where the halves of a pair come in two calls. */
   write(text: string): void {
-    const lines = (this.#rest + String(text).toWellFormed()).split('\n')
+    const lines = (this.#rest + String(text)).split('\n')
     this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.#line(line)
+    for (const line of lines) this.#line(line.toWellFormed())
   }
 
   writelines(lines: Iterable<string>): void {
@@ -26,6 +26,6 @@ export class ErrorLines implements ErrorStream {
     if (this.#rest === '') return
     const rest = this.#rest
     this.#rest = ''
-    this.#line(rest)
+    this.#line(rest.toWellFormed())
   }
 }

@@ -71,7 +71,7 @@ export class Exchange implements ResponseOwner {
     this.input.onFlow((wanted) => sink.flow(wanted))
   }
 
-  /** Undefined before the application is called, and where the variables were refused. */
+  /** Undefined before it is built, and where the variables were refused. */
   get environ(): Environ | undefined {
     return this.#environ
   }
@@ -101,12 +101,12 @@ export class Exchange implements ResponseOwner {
       this.refuse(environ, methodOf(params))
       return
     }
+    this.#environ = environ
     const tooLarge = this.#checkLength(environ)
     if (tooLarge !== undefined) {
       this.refuse(tooLarge, environ.REQUEST_METHOD)
       return
     }
-    this.#environ = environ
     this.#response.method = environ.REQUEST_METHOD
     let returned: unknown
     try {
@@ -223,11 +223,17 @@ export class Exchange implements ResponseOwner {
     const pull = new BodyPull(body, this.#response)
     this.#body = pull
     if (this.ended) {
-      this.#close()
+      void this.#closeBody()
       return
     }
-    if (Array.isArray(body)) {
-      if (!this.#response.sendArray(body)) pull.start()
+    try {
+      if (Array.isArray(body)) {
+        if (!this.#response.sendArray(body)) pull.start()
+        return
+      }
+    } catch (error) {
+      // An array may be a subclass, or a proxy, whose elements throw.
+      this.failed(error)
       return
     }
     const size = this.#services.fileSize(body)
@@ -254,26 +260,28 @@ export class Exchange implements ResponseOwner {
       this.#controller?.abort(abnormal)
     }
     this.input.discard()
-    this.#close()
-  }
-
-  /** Once for each body returned: also for one that comes after the end. */
-  #close(): void {
-    const closing = this.#body?.close({
-      timeoutMs: this.#services.closeTimeoutMs,
-      report: (error) => this.#services.warn(this, 'an error while the response body was closed', error),
-    })
-    this.#body = undefined
+    const closing = this.#closeBody()
     if (closing === undefined) this.#runCallbacks()
     else void closing.then(() => this.#runCallbacks())
   }
 
+  /** Once for each body returned: also for one that comes after the end. */
+  #closeBody(): Promise<void> | undefined {
+    const body = this.#body
+    this.#body = undefined
+    return body?.close({
+      timeoutMs: this.#services.closeTimeoutMs,
+      report: (error) => {
+        // A stream that failed says so once more when it is closed.
+        if (error !== this.#error) this.#services.warn(this, 'an error while the response body was closed', error)
+      },
+    })
+  }
+
   #runCallbacks(): void {
     this.#errors.flush()
-    const callbacks = this.#callbacks
-    this.#callbacks = undefined
-    if (callbacks === undefined) this.#reportDone()
-    else void this.#callLastFirst(callbacks).then(() => this.#reportDone())
+    if (this.#callbacks === undefined) this.#reportDone()
+    else void this.#callLastFirst(this.#callbacks).then(() => this.#reportDone())
   }
 
   async #callLastFirst(callbacks: Callback[]): Promise<void> {

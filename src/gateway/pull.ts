@@ -59,15 +59,14 @@ export class BodyPull {
   #pull(iterator: Iterator<unknown>): void {
     for (let pulled = 0; pulled < CHUNKS_PER_TURN; pulled++) {
       if (this.#taker.ended) return
-      let step: IteratorResult<unknown>
       try {
-        step = iterator.next()
+        // Also what `next` returns may be no result at all: reading it throws.
+        if (!this.#handle(iterator.next())) return
       } catch (error) {
         this.#done = true
         this.#taker.failed(error)
         return
       }
-      if (!this.#handle(step)) return
       if (this.#taker.saturated) {
         void this.#taker.drained().then(() => this.#pull(iterator))
         return

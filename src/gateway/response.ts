@@ -39,6 +39,8 @@ export class Response implements ChunkTaker {
   /** The application returned: nothing may be written any more. */
   #writable = true
   #bodyless = false
+  /** Said once. */
+  #bodyDropped = false
   /** Bytes of the whole body where the gateway can count them and the application did not say. */
   #knownLength: number | undefined
   #status = 0
@@ -157,7 +159,6 @@ export class Response implements ChunkTaker {
     const allowed = this.#allowedPart(chunk, head)
     if (allowed.length > 0) this.#emit(head, allowed)
     if (this.#bodyless) {
-      this.#noteDroppedBody(head.code)
       this.#owner.completed()
       return false
     }
@@ -224,7 +225,11 @@ export class Response implements ChunkTaker {
       this.#sendHead(head, joins ? chunk : undefined, bodyless, this.#knownLength)
       if (joins) return
     }
-    if (this.#bodyless || chunk.length === 0) return
+    if (chunk.length === 0) return
+    if (this.#bodyless) {
+      this.#noteDroppedBody(head.code)
+      return
+    }
     this.#bytes += chunk.length
     this.#sink.chunk(chunk)
   }
@@ -240,7 +245,9 @@ export class Response implements ChunkTaker {
   }
 
   #noteDroppedBody(code: number): void {
-    if (this.method !== 'HEAD') this.#owner.warn(`a ${code} has no body: the one returned was dropped`)
+    if (this.method === 'HEAD' || this.#bodyDropped) return
+    this.#bodyDropped = true
+    this.#owner.warn(`a ${code} has no body: the one returned was dropped`)
   }
 }
 
