@@ -48,6 +48,8 @@ export class Connection implements TransportEvents, Carrier {
   /** May idle between requests: not counted against the worker's cap. */
   readonly kept: boolean
   #spoken: Spoken | undefined
+  /** How a head began that came in pieces: should it turn out to be of another protocol, its first bytes tell which. */
+  #begun: Uint8Array | undefined
   readonly #transport: Transport
   /** The requests whose response is not complete; one at most, save on multiplexed FastCGI. */
   readonly #open = new Map<number, OpenRequest>()
@@ -86,7 +88,7 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    if (this.#over || this.#detached) return
+    if (this.#over || this.#detached || this.#lingering) return
     const spoken = this.#spoken
     if (spoken === undefined) this.#readFirst(bytes)
     else this.#decode(spoken.decoder, bytes)
@@ -94,9 +96,12 @@ export class Connection implements TransportEvents, Carrier {
 
   #decode(decoder: Decoder, bytes: Uint8Array): void {
     const begun: OpenRequest[] = []
+    // Pieces of a head do not count, save its first: who sends a byte now and then owes us the head all the same.
+    let progress = this.#open.size > 0 || !decoder.midRequest
     try {
       decoder.feed(bytes)
       for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
+        progress = true
         this.#handle(event, begun)
         if (this.#over) return
       }
@@ -104,7 +109,8 @@ export class Connection implements TransportEvents, Carrier {
       this.#broken(asError(error), bytes)
       return
     }
-    this.#waitingSinceMs = performance.now()
+    if (progress) this.#waitingSinceMs = performance.now()
+    if (this.#requests === 0 && decoder.midRequest) this.#begun ??= new Uint8Array(bytes.subarray(0, TELLING_BYTES))
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
     for (const request of begun) this.#host.admit(request)
     if (this.#open.size > 0) this.#host.unsettled(this)
@@ -119,10 +125,8 @@ export class Connection implements TransportEvents, Carrier {
       return
     }
     for (const request of [...this.#open.values()]) {
-      if (!request.bodyComplete) {
-        const error = new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection ended before the request body did')
-        request.exchange.input.fail(error)
-      } else if (!this.#host.halfCloseAborts) continue
+      if (!request.bodyComplete) this.#failBody(request, 'the connection ended before the request body did')
+      else if (!this.#host.halfCloseAborts) continue
       request.exchange.abort(clientLeft())
     }
   }
@@ -137,11 +141,7 @@ export class Connection implements TransportEvents, Carrier {
     if (this.#over) return
     this.#over = true
     for (const request of [...this.#open.values()]) {
-      if (!request.bodyComplete) {
-        request.exchange.input.fail(
-          new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection broke off in the request body'),
-        )
-      }
+      if (!request.bodyComplete) this.#failBody(request, 'the connection broke off in the request body')
       request.exchange.abort(clientLeft())
     }
     this.#open.clear()
@@ -220,10 +220,12 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
-    if (this.#over || this.#detached || limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
-    const stalled = [...this.#open.values()].filter((request) => !request.bodyComplete && request.wantsBody)
-    for (const request of stalled) {
-      request.exchange.input.fail(new TsgiError('TSGI_INPUT_TRUNCATED', `the request body stalled for ${limitMs} ms`))
+    if (this.#over || this.#detached || this.#lingering) return
+    if (limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
+    for (const request of this.#open.values()) {
+      if (!request.bodyComplete && request.wantsBody) {
+        this.#failBody(request, `the request body stalled for ${limitMs} ms (--read-timeout)`)
+      }
     }
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
@@ -283,6 +285,15 @@ export class Connection implements TransportEvents, Carrier {
     running.exchange.input.fail(error)
   }
 
+  /** Reading it rejects; said once, whatever happens to the connection afterwards. */
+  #failBody(request: OpenRequest, why: string): void {
+    if (request.bodyFailed) return
+    request.bodyFailed = true
+    const error = new TsgiError('TSGI_INPUT_TRUNCATED', why)
+    this.#host.protocolError(this, error)
+    request.exchange.input.fail(error)
+  }
+
   #closeRequest({ requestId }: OpenRequest): void {
     this.#open.delete(requestId)
     this.#spoken?.decoder.answered?.(requestId)
@@ -330,7 +341,8 @@ export class Connection implements TransportEvents, Carrier {
 
   /** What came cannot be understood: what is open on this connection ends with it. */
   #broken(error: Error, bytes: Uint8Array): void {
-    const verdict = this.#requests === 0 ? mistaken(bytes, this.protocol) : undefined
+    const first = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes])
+    const verdict = this.#requests === 0 ? mistaken(first, this.protocol) : undefined
     if (verdict !== undefined) this.#giveUp(verdict.error, verdict.answer)
     else this.#giveUp(error, undefined)
   }
@@ -345,6 +357,9 @@ export class Connection implements TransportEvents, Carrier {
     this.#transport.linger(this.#host.lingerTimeoutMs)
   }
 }
+
+/** As many as `detect` looks at. */
+const TELLING_BYTES = 16
 
 /** Its connections may serve more than one request. */
 export const keepsConnections = ({ name }: Protocol): boolean => name === 'fastcgi'

@@ -33,6 +33,8 @@ export class OpenRequest implements Sink {
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
   bodyComplete = false
+  /** The peer does not send the rest of it. */
+  bodyFailed = false
   wantsBody = true
   #exchange: Exchange | undefined
 

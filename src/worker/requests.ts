@@ -37,6 +37,7 @@ export class Requests {
   readonly #inFlight = new Set<Exchange>()
   readonly #waiting: (() => void)[] = []
   readonly #ids = new WeakMap<Exchange, string>()
+  #serving = false
   #total = 0
   /** Called when a request is over: there may be room again, or nothing left to wait for. */
   onDone: () => void = () => undefined
@@ -141,12 +142,20 @@ export class Requests {
       })
     }
     this.#inFlight.delete(exchange)
+    this.#runWaiting()
+    this.onDone()
+  }
+
+  /** Those that are done at once come back here: they must not be served one inside the other, or a long queue is a deep stack. */
+  #runWaiting(): void {
+    if (this.#serving) return
+    this.#serving = true
     while (!this.full) {
       const next = this.#waiting.shift()
       if (next === undefined) break
       next()
     }
-    this.onDone()
+    this.#serving = false
   }
 
   #applicationError(exchange: Exchange, error: unknown): void {
