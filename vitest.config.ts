@@ -2,7 +2,12 @@ import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
 /** Real servers and whole process trees: one file at a time, on built code. */
-const realServers = ['test/front/**/*.test.ts', 'test/process/**/*.test.ts', 'test/examples/**/*.test.ts']
+const realServers = [
+  'test/conformance/**/*.test.ts',
+  'test/front/**/*.test.ts',
+  'test/process/**/*.test.ts',
+  'test/examples/**/*.test.ts',
+]
 
 /** tsgi takes a connection in one of two ways (src/worker): everything has to hold on both. */
 const withAccept = (accept: 'fast' | 'documented', order: number) => ({
@@ -29,7 +34,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: realServers,
+          // test/docker has a configuration of its own: npm run test:docker.
+          exclude: [...realServers, 'test/docker/**'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },

@@ -5,12 +5,15 @@
 
 import { spawnSync } from 'node:child_process'
 import { existsSync, rmSync, writeFileSync } from 'node:fs'
-import { findCommand, isInstalled, PEERS } from './peers.mjs'
+import { DOCKER_PEERS, findCommand, isInstalled, PEERS } from './peers.mjs'
 
 /** Debian starts a service when its package is installed, unless this script says no (101: "action forbidden"). */
 const policyFile = '/usr/sbin/policy-rc.d'
 
-const missing = () => PEERS.filter((peer) => !isInstalled(peer)).map((peer) => peer.package)
+/** `install-peers.mjs docker`: for the tests with Docker. */
+const peers = process.argv[2] === 'docker' ? DOCKER_PEERS : PEERS
+
+const missing = () => peers.filter((peer) => !isInstalled(peer)).map((peer) => peer.package)
 
 /** What to put before a command that needs root, or undefined where this user cannot become root without being asked. */
 function rootPrefix() {

@@ -18,6 +18,15 @@ export const PEERS = [
   { command: 'openssl', package: 'openssl' },
 ]
 
+/** What `npm run test:docker` needs besides. */
+export const DOCKER_PEERS = [
+  { command: 'dockerd', package: 'docker.io' },
+  { command: 'docker-compose', package: 'docker-compose' },
+  { command: 'iptables', package: 'iptables' },
+  { command: 'debootstrap', package: 'debootstrap' },
+  { command: 'chromium', package: 'chromium' },
+]
+
 /** Servers are in /usr/sbin, which the PATH of an ordinary user leaves out on Debian. */
 const directories = () => [...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin']
 
