@@ -1,0 +1,310 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { until } from '../support/until.ts'
+import {
+  readPage,
+  readStaticFile,
+  readStream,
+  sendForm,
+  talkOverWebSocket,
+  upload,
+  versionOf,
+} from './support/browse.ts'
+import { connectEngine } from './support/engine.ts'
+import { type Counted, watchForFailures } from './support/failures.ts'
+import { prepareStack, type Stack } from './support/stack.ts'
+import { BASE_IMAGES } from './support/stand-ins.ts'
+
+const host = inject('dockerHost')
+const engine = connectEngine(host)
+const standIns = inject('baseImages') === 'stand-ins'
+
+/** Figures are for people: they are in the output of the run, and in docs/deployment.md. */
+const report = (what: string, figure: string) => console.log(`figure: ${what}: ${figure}`)
+
+describe.skipIf(host === '')('the image', () => {
+  const inside = (...command: readonly string[]) =>
+    engine.docker(['run', '--rm', '--read-only', '--network', 'none', '--entrypoint', '', 'tsgi', ...command])
+
+  test('adds less than 30 MB to its base', async () => {
+    const bytes = async (image: string) =>
+      Number((await engine.docker(['inspect', '--format', '{{.Size}}', image])).stdout)
+    const addedMb = ((await bytes('tsgi')) - (await bytes(BASE_IMAGES.node))) / 1e6
+    report('the image beyond its base', `${addedMb.toFixed(1)} MB`)
+    expect(addedMb).toBeLessThan(30)
+  })
+
+  test('is nobody in particular, and has no package manager', async () => {
+    const { stdout } = await inside(
+      'sh',
+      '-c',
+      'id -u; for c in apt apt-get dpkg npm npx yarn corepack; do command -v $c; done; true',
+    )
+    expect(stdout).toBe('1000\n')
+  })
+
+  test('runs on a read-only file system, and its commands work', async () => {
+    expect((await inside('tsgi', '--version')).stdout).toMatch(/^tsgi \d/)
+  })
+
+  test('as process 1 reaps what others left, and leaves at SIGTERM', async () => {
+    const name = 'tsgi-first-process'
+    const key = ['--env', 'SESSION_KEY_FILE=/srv/app/public/static/site.css', '--env', 'TSGI_UWSGI=/tmp/app.sock']
+    await engine.docker(['run', '--detach', '--name', name, '--read-only', '--tmpfs', '/tmp', ...key, 'tsgi-site:1'])
+    const within = (script: string) => engine.docker(['exec', name, 'sh', '-c', script])
+    await until(
+      'the image is healthy',
+      async () => {
+        const { stdout } = await engine.docker(['inspect', '--format', '{{.State.Health.Status}}', name])
+        return stdout.trim() === 'healthy'
+      },
+      60_000,
+    )
+    await within('(sh -c "sleep 0.1 & exit 0")')
+    await until('no zombie is left', async () => {
+      const { stdout } = await within("cat /proc/[0-9]*/stat 2>/dev/null | grep -c ') Z ' || true")
+      return stdout.trim() === '0'
+    })
+    await engine.docker(['stop', '--time', '20', name])
+    const { stdout } = await engine.docker(['inspect', '--format', '{{.State.ExitCode}}', name])
+    expect(stdout.trim()).toBe('0')
+    await engine.docker(['rm', name])
+  })
+})
+
+const NOTHING_FAILED: Partial<Counted> = { failed: 0, kinds: {} }
+
+describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets', () => {
+  let stack: Stack
+  let upMs = 0
+  const port = () => stack.ports.nginx
+
+  beforeAll(async () => {
+    stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1' })
+    const startedMs = performance.now()
+    await stack.up()
+    await until(
+      'the first page',
+      () =>
+        readPage(port()).then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    )
+    upMs = performance.now() - startedMs
+  })
+  afterAll(() => stack?.down())
+
+  test('is there soon', () => {
+    report('from up to the first page', `${(upMs / 1000).toFixed(1)} s`)
+    expect(upMs).toBeLessThan(30_000)
+  })
+
+  test('serves pages, files, forms, uploads, streams and WebSockets', async () => {
+    await readPage(port())
+    await readStaticFile(port())
+    await sendForm(port())
+    await upload(port())
+    await readStream(port())
+    await talkOverWebSocket(port())
+  })
+
+  test('is reached through nginx alone', async () => {
+    for (const service of ['app-1', 'app-2']) {
+      const container = await stack.container(service)
+      expect(await stack.inspect(container, '{{.HostConfig.NetworkMode}}')).toBe('none')
+      expect(await stack.inspect(container, '{{.HostConfig.ReadonlyRootfs}} {{.HostConfig.CapDrop}}')).toBe(
+        'true [ALL]',
+      )
+    }
+    const { stdout } = await engine.docker([
+      'ps',
+      '--format',
+      '{{.Names}} {{.Ports}}',
+      '--filter',
+      `name=${stack.project}`,
+    ])
+    const published = stdout.split('\n').filter((line) => line.includes('->'))
+    expect(published).toEqual([expect.stringMatching(new RegExp(`nginx.* 127\\.0\\.0\\.1:${port()}->80/tcp$`))])
+  })
+
+  test('sends files without asking the application', async () => {
+    const { stdout: before } = await stack.compose(['logs', 'nginx'])
+    await readStaticFile(port())
+    const { stdout: after } = await stack.compose(['logs', 'nginx'])
+    const line = after
+      .slice(before.length)
+      .split('\n')
+      .find((each) => each.includes('/static/site.css'))
+    // The last two fields are the upstream and its status.
+    expect(line?.trimEnd()).toMatch(/ - -$/)
+  })
+
+  test('loses no request to a reload', async () => {
+    const watch = watchForFailures(port())
+    for (const service of ['app-1', 'app-2', 'app-1']) {
+      const { output } = await stack.compose(['exec', '-T', service, 'tsgi', 'ctl', 'reload'])
+      expect(output).toContain('is ready')
+    }
+    await stack.compose(['exec', '-T', 'nginx', 'nginx', '-s', 'reload'])
+    const counted = await watch.stop()
+    report('reload of three times a replica and once nginx', `${counted.failed} of ${counted.total} requests failed`)
+    expect(counted).toMatchObject(NOTHING_FAILED)
+  })
+
+  test('loses at most what was in flight to a killed container, which comes back', async () => {
+    const watch = watchForFailures(port())
+    const container = await stack.container('app-1')
+    // As the kernel would when memory is short. `docker kill` would count as a wish that it stay down.
+    process.kill(Number(await stack.inspect(container, '{{.State.Pid}}')), 'SIGKILL')
+    await until(
+      'it was started again',
+      async () => (await stack.inspect(container, '{{.RestartCount}}')) === '1',
+      30_000,
+    )
+    await stack.healthy(container)
+    const counted = await watch.stop()
+    report(
+      'a killed replica',
+      `${counted.failed} of ${counted.total} requests failed: ${JSON.stringify(counted.kinds)}`,
+    )
+    expect(counted.failed).toBeLessThanOrEqual(12)
+  })
+
+  test('rolls to another version, one replica after the other, and loses no request', async () => {
+    expect(await versionOf(port())).toBe('1')
+    const watch = watchForFailures(port())
+    for (const service of ['app-1', 'app-2']) {
+      await stack.up(['--no-deps', service], { env: { APP_IMAGE: 'tsgi-site:2' } })
+      await stack.healthy(await stack.container(service))
+    }
+    const counted = await watch.stop()
+    report('rolling update', `${counted.failed} of ${counted.total} requests failed`)
+    expect(counted).toMatchObject(NOTHING_FAILED)
+    expect(await versionOf(port())).toBe('2')
+  })
+
+  test('is there again after the front server was restarted', async () => {
+    const watch = watchForFailures(port(), 2)
+    await stack.compose(['restart', 'nginx'])
+    await until(
+      'a page',
+      () =>
+        readPage(port()).then(
+          () => true,
+          () => false,
+        ),
+      30_000,
+    )
+    const counted = await watch.stop()
+    report(
+      'restart of nginx',
+      `${counted.failed} of ${counted.total} requests failed: ${JSON.stringify(counted.kinds)}`,
+    )
+    // Nobody listens meanwhile. What nginx had taken it finished: nothing was answered wrongly.
+    expect(Object.keys(counted.kinds).filter((kind) => /^\d+$/.test(kind))).toEqual([])
+  })
+})
+
+describe.skipIf(host === '')('the profile tcp: replicas over a private network', () => {
+  let stack: Stack
+  const port = () => stack.ports.tcp
+
+  /** Replicas that are there before nginx asks for their addresses are asked from then on; new ones want a reload. */
+  const scale = async (count: number) => {
+    await stack.up(['--no-deps', '--no-recreate', '--scale', `app=${count}`, 'app'])
+    const { stdout } = await stack.compose(['ps', '--quiet', 'app'])
+    for (const container of stdout.trim().split('\n')) await stack.healthy(container)
+    if (standIns) await stack.compose(['exec', '-T', 'tcp', 'nginx', '-s', 'reload'])
+  }
+
+  beforeAll(async () => {
+    stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1', WORKERS: '1' })
+    await stack.up(['--scale', 'app=2', 'tcp'])
+    await until(
+      'the first page',
+      () =>
+        readPage(port()).then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+    )
+  })
+  afterAll(() => stack?.down())
+
+  test('serves pages, files, forms, uploads, streams and WebSockets', async () => {
+    await readPage(port())
+    await readStaticFile(port())
+    await sendForm(port())
+    await upload(port())
+    await readStream(port())
+    await talkOverWebSocket(port())
+  })
+
+  test('publishes no port but that of nginx', async () => {
+    const container = await stack.container('app')
+    expect(await stack.inspect(container, '{{len .NetworkSettings.Networks}} {{.HostConfig.PortBindings}}')).toMatch(
+      /^1 map\[\]$/,
+    )
+  })
+
+  test('scales up and down without losing a request', async () => {
+    const watch = watchForFailures(port())
+    await scale(4)
+    await scale(2)
+    const counted = await watch.stop()
+    report('scaling from 2 to 4 to 2 replicas', `${counted.failed} of ${counted.total} requests failed`)
+    expect(counted).toMatchObject(NOTHING_FAILED)
+  })
+})
+
+describe.skipIf(host === '')('the other fronts', () => {
+  let stack: Stack
+  beforeAll(async () => {
+    stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1', WORKERS: '1' })
+    await stack.up(['apache', 'direct'])
+  })
+  afterAll(() => stack?.down())
+
+  test('Apache, before the same two replicas', async () => {
+    const port = stack.ports.apache
+    await until(
+      'the first page',
+      () =>
+        readPage(port).then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+    )
+    await readStaticFile(port)
+    await sendForm(port)
+    await upload(port)
+    await readStream(port)
+    const watch = watchForFailures(port)
+    await stack.up(['--no-deps', 'app-1'], { env: { APP_IMAGE: 'tsgi-site:2' } })
+    await stack.healthy(await stack.container('app-1'))
+    const counted = await watch.stop()
+    report('rolling update behind Apache', `${counted.failed} of ${counted.total} requests failed`)
+    expect(counted).toMatchObject(NOTHING_FAILED)
+  })
+
+  test('none at all', async () => {
+    const port = stack.ports.direct
+    await until(
+      'the first page',
+      () =>
+        readPage(port).then(
+          () => true,
+          () => false,
+        ),
+      60_000,
+    )
+    await readStaticFile(port)
+    await sendForm(port)
+    await upload(port)
+    await readStream(port)
+    await talkOverWebSocket(port)
+  })
+})
