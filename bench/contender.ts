@@ -23,6 +23,8 @@ export interface Absent {
 
 /** Where a contender is to run. */
 export interface Place {
+  /** Of the contender. */
+  readonly id: string
   /** Its own, empty. */
   readonly directory: string
   /** The Unix socket that it is to listen on. */

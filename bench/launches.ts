@@ -3,6 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { findCommand, isInstalled, PEERS } from '../scripts/peers.mjs'
 import type { Absent, Launch, Place } from './contender.ts'
 
@@ -26,9 +27,11 @@ export interface TsgiLaunch {
 export const tsgi =
   ({ protocol, app = 'hello.mjs', args, env = {}, commandLine }: TsgiLaunch) =>
   (place: Place): Launch => {
-    const { settings, socket } = place
+    const { id, settings, socket } = place
     const { profiles } = settings
-    const profiled = profiles === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profiles}` }
+    const preload = `--import ${pathToFileURL(join(here, 'profile.mjs')).href}`
+    const profiled =
+      profiles === undefined ? {} : { NODE_OPTIONS: preload, BENCH_PROFILES: profiles, BENCH_CONTENDER: id }
     const serve = ['serve', appFile(app), `--${protocol}`, socket, '--workers', '1', ...(args?.(place) ?? [])]
     return {
       command: settings.node,

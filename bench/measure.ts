@@ -94,7 +94,7 @@ async function attempt(entry: Entry, step: () => Promise<void>): Promise<void> {
 
 async function start(entry: Entry, settings: Settings): Promise<Running | undefined> {
   const { contender, directory, socket } = entry
-  const launch = await contender.prepare({ directory, socket, settings })
+  const launch = await contender.prepare({ id: contender.id, directory, socket, settings })
   if ('absent' in launch) {
     entry.absent = launch.absent
     return undefined

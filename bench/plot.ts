@@ -45,7 +45,7 @@ export function plot(results: readonly Result[], { title, subtitle }: Plot): str
     ),
     ...panel(LABEL_WIDTH, 'requests/s (more is better)', bars, ({ rate }) => rate, height),
     ...panel(second, 'CPU per request, us (less is better)', bars, ({ cpu }) => cpu, height),
-    ...legend(height - 16),
+    ...legend(height - 16, new Set(bars.map(({ contender }) => contender.kind))),
     '</svg>',
     '',
   ].join('\n')
@@ -89,10 +89,11 @@ function panel(
   return lines
 }
 
-function legend(y: number): string[] {
+function legend(y: number, shownKinds: ReadonlySet<Contender['kind']>): string[] {
   let x = LABEL_WIDTH
   const lines: string[] = []
   for (const kind of ['tsgi', 'peer', 'floor'] as const) {
+    if (!shownKinds.has(kind)) continue
     lines.push(`<rect x="${x}" y="${y - 10}" width="12" height="12" fill="${COLORS[kind]}"/>`)
     lines.push(text(x + 18, y, KINDS[kind], 'font-size="12"'))
     x += 80
