@@ -45,6 +45,9 @@ const ON_FIRST_READING: PropertyDescriptor = {
   get(this: { [SIGNAL]: () => AbortSignal }) {
     return this[SIGNAL]()
   },
+  set(this: object, value: unknown) {
+    Object.defineProperty(this, 'tsgi.signal', { configurable: true, enumerable: true, writable: true, value })
+  },
 }
 
 /** Stands where the getter comes: nothing ever sees it. */
