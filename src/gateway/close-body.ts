@@ -35,13 +35,25 @@ export function closeBody(
 }
 
 function closerOf(body: unknown, iterated: boolean): Step | undefined {
-  if (typeof body !== 'object' || body === null) return undefined
+  if (typeof body !== 'object' || body === null || isPlainArray(body)) return undefined
   return (
     methodOf(body, 'close') ??
     methodOf(body, Symbol.asyncDispose) ??
     methodOf(body, Symbol.dispose) ??
     methodOf(body, 'destroy') ??
     (iterated ? undefined : methodOf(body, 'cancel'))
+  )
+}
+
+/** The common body, which has nothing to close: constant names on a known shape cost less than looking each method up. */
+function isPlainArray(body: object): boolean {
+  if (!Array.isArray(body) || Object.getPrototypeOf(body) !== Array.prototype) return false
+  return !(
+    'close' in body ||
+    Symbol.asyncDispose in body ||
+    Symbol.dispose in body ||
+    'destroy' in body ||
+    'cancel' in body
   )
 }
 

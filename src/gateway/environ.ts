@@ -61,6 +61,16 @@ const SCHEME = /^https?$/
 /** No front server of sound mind passes these inside a header; a NUL ends strings elsewhere. */
 const BROKEN_VALUE = /[\0\r\n]/
 
+/** Besides its headers; what follows from them is checked with them. */
+const FROM_THE_CLIENT = [
+  'REQUEST_URI',
+  'PATH_INFO',
+  'SCRIPT_NAME',
+  'QUERY_STRING',
+  'CONTENT_TYPE',
+  'SERVER_NAME',
+] as const
+
 const badRequest = (message: string): TsgiError => new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', message)
 
 /** @returns the environ, or the reason why this request is answered 400 without the application being called */
@@ -115,17 +125,21 @@ function copyVariables(environ: Environ, params: Params, settings: EnvironSettin
   for (let index = 0; index < params.length; index += 2) {
     const name = params[index] ?? ''
     const value = params[index + 1] ?? ''
-    if (BROKEN_VALUE.test(value) && (value.includes('\0') || name.startsWith('HTTP_'))) {
-      return badRequest(`the value of ${name} has a line break or a NUL`)
+    if (!name.startsWith('HTTP_')) {
+      if (name.startsWith('tsgi.')) continue // a string must not replace the stream
+      variables[name] = value
+      continue
     }
-    const before = variables[name]
-    const first = before === undefined || before === '' || (seen !== undefined && !seen.has(name))
+    if (BROKEN_VALUE.test(value)) return badRequest(`the value of ${name} has a line break or a NUL`)
+    const before = seen === undefined || seen.has(name) ? variables[name] : undefined
     seen?.add(name)
-    if (name.charCodeAt(0) === LOWER_T && name.startsWith('tsgi.')) continue // a string must not replace the stream
-    if (first || !name.startsWith('HTTP_')) variables[name] = value
+    if (before === undefined || before === '') variables[name] = value
     else if (name === 'HTTP_HOST') {
       if (before !== value) return badRequest('two Host headers that differ')
     } else variables[name] = `${before}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`
+  }
+  for (const name of FROM_THE_CLIENT) {
+    if (variables[name]?.includes('\0') === true) return badRequest(`the value of ${name} has a NUL`)
   }
   // The bare forms count; copies under HTTP_ may disagree with them. HTTP_PROXY is the hole of httpoxy.
   if (variables['HTTP_CONTENT_LENGTH'] !== undefined) delete variables['HTTP_CONTENT_LENGTH']
@@ -135,8 +149,6 @@ function copyVariables(environ: Environ, params: Params, settings: EnvironSettin
   if (variables['CONTENT_TYPE'] === '') delete variables['CONTENT_TYPE']
   return undefined
 }
-
-const LOWER_T = 0x74
 
 function deriveVariables(environ: Environ, pathSent: boolean, settings: EnvironSettings): TsgiError | undefined {
   if (environ.REQUEST_METHOD === '') {

@@ -80,7 +80,7 @@ export class RequestInput implements InputStream {
   discard(): void {
     // A body that was whole and not read to its end is cut here too: who still reads must not take that for the end.
     if (this.#state === 'ended' && this.#buffered > 0) this.#state = 'open'
-    this.#chunks.length = 0
+    if (this.#buffered > 0) this.#chunks.length = 0
     this.#buffered = 0
     this.#searched = 0
     this.#searchedBytes = 0

@@ -93,14 +93,15 @@ class UwsgiDecoder implements Decoder {
   #readHeader(): boolean {
     const header = this.#take(HEADER_BYTES, HEADER_BYTES)
     if (header === undefined) return false
-    const [modifier1 = 0, low = 0, high = 0] = header
+    // By index: taking an array apart goes through its iterator.
+    const modifier1 = header[0] ?? 0
+    this.#dataSize = (header[1] ?? 0) | ((header[2] ?? 0) << 8)
     if (modifier1 !== MODIFIER_REQUEST && modifier1 !== MODIFIER_PING) {
       throw new TsgiError(
         'TSGI_PROTOCOL_UNSUPPORTED',
         `uwsgi: modifier1 ${modifier1} is not served; only 0 (request) and 100 (ping) are`,
       )
     }
-    this.#dataSize = low | (high << 8)
     if (modifier1 === MODIFIER_PING) {
       if (this.#dataSize !== 0)
         throw malformed(`a ping carries no variables, this one announces ${this.#dataSize} bytes`)

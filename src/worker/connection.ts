@@ -109,10 +109,11 @@ export class Connection implements TransportEvents, Carrier {
       this.#broken(asError(error), bytes)
       return
     }
-    if (progress) this.#waitingSinceMs = performance.now()
     if (this.#requests === 0 && decoder.midRequest) this.#begun ??= new Uint8Array(bytes.subarray(0, TELLING_BYTES))
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
     for (const request of begun) this.#host.admit(request)
+    if (this.#over) return
+    if (progress) this.#waitingSinceMs = performance.now()
     if (this.#open.size > 0) this.#host.unsettled(this)
     else this.settle()
   }
