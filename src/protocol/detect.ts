@@ -35,7 +35,8 @@ export function detect(bytes: Uint8Array): Detected | undefined {
       return startsAs(bytes, PROXY_V1, 'proxy-v1', 'http')
     case LOWER_D:
       // modifier1 100 of uwsgi, the ping: its size follows, and is 0.
-      return second === undefined ? undefined : second === 0 ? 'uwsgi' : 'http'
+      if (second === undefined) return undefined
+      return second === 0 ? 'uwsgi' : isLetter(second) ? 'http' : 'unknown'
   }
   if (first >= 0x30 && first <= 0x39) return 'scgi'
   return isLetter(first) ? 'http' : 'unknown'
