@@ -1,6 +1,6 @@
 /** The other site files of nginx/, each doing what it is there for. (fastcgi.conf and scgi.conf are in the matrix.) */
 
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { makeAuthority } from '../support/certificates.ts'
@@ -216,6 +216,12 @@ describeWith(['nginx', 'openssl'], 'nginx/tls.conf', () => {
   })
 })
 
+/** The others are pieces of a site, whole configurations, or (replicas-tcp.conf) replicas.conf for another network. */
+function isSite(file: string): boolean {
+  const text = readFileSync(join(nginxFolder, file), 'utf8')
+  return text.includes('listen 80;') && !text.includes('http {') && file !== 'replicas-tcp.conf'
+}
+
 describeWith(['nginx', 'openssl'], 'all site files of nginx/', () => {
   test('stand beside each other in one nginx', async () => {
     const authority = makeAuthority()
@@ -228,7 +234,7 @@ describeWith(['nginx', 'openssl'], 'all site files of nginx/', () => {
       },
       'cache.conf': { '/var/cache/nginx/tsgi': tempDir('tsgi-cache-') },
     }
-    const sites = readdirSync(nginxFolder).filter((file) => file.endsWith('.conf') && file !== 'http_host.conf')
+    const sites = readdirSync(nginxFolder).filter((file) => file.endsWith('.conf') && isSite(file))
     const nginx = await startNginx({ sites: sites.map((file) => ({ file, substitutions: particular[file] ?? {} })) })
     const statuses = await Promise.all(
       nginx.ports.map(async (port) => (await httpRequest({ port }, { path: '/' })).status),
