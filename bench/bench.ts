@@ -17,9 +17,15 @@ import { judge, type Verdict, verdictLine } from './verdicts.ts'
 
 const GROUPS: Readonly<Record<GroupName, Group>> = { uwsgi, fastcgi, node, fetch: fetchHandlers }
 
-/** @returns the exit code: 1 where a contender that this machine has could not run, whatever the figures are */
+/** @returns the exit code: 2 for arguments that mean nothing, 1 where a contender that this machine has could not run, whatever the figures are */
 export async function bench(args: readonly string[]): Promise<number> {
-  const settings = readSettings(args)
+  let settings: Settings | undefined
+  try {
+    settings = readSettings(args)
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`)
+    return 2
+  }
   if (settings === undefined) {
     process.stdout.write(HELP)
     return 0
