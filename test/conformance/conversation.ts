@@ -60,6 +60,10 @@ export class Conversation {
     this.#socket.pause()
   }
 
+  get over(): boolean {
+    return this.#ended !== undefined
+  }
+
   get bodyBytes(): number {
     return this.#chunks.reduce((total, chunk) => total + chunk.length, 0)
   }

@@ -36,6 +36,8 @@ export interface Asked {
 
 export interface Gateway {
   readonly row: Row
+  /** The path of a Unix socket, or a loopback port. */
+  readonly address: string | number
   readonly tsgi: Tsgi
   /** Sends a request and leaves the rest to the test. @param sent how much of it goes out */
   readonly open: (ask: Ask, sent?: (pieces: Buffer[]) => readonly Uint8Array[]) => Asked
@@ -137,6 +139,7 @@ function gatewayOf(row: Row, address: string | number, tsgi: Tsgi, log: LogReade
   }
   return {
     row,
+    address,
     tsgi,
     open,
     ask,
