@@ -48,7 +48,7 @@ const boot: z.ZodType<WorkerBoot> = z.strictObject({
 
 const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('boot'), boot }),
-  z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string() }),
+  z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string(), last: z.boolean() }),
   z.strictObject({ kind: z.literal('quit'), why: z.string() }),
   z.strictObject({ kind: z.literal('reopen-logs') }),
 ])

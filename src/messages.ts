@@ -7,8 +7,11 @@
 export type MasterMessage =
   /** First message of every worker. */
   | { readonly kind: 'boot'; readonly boot: WorkerBoot }
-  /** Stop accepting, serve what is open, close each kept connection after its next response, leave. */
-  | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string }
+  /**
+   * Stop accepting, serve what is open, close each kept connection after its next response, leave.
+   * `last`: nobody listens after this, so what waits in the queue of the kernel has to be accepted first.
+   */
+  | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string; readonly last: boolean }
   /** Abort what is in flight and leave now. */
   | { readonly kind: 'quit'; readonly why: string }
   | { readonly kind: 'reopen-logs' }

@@ -103,7 +103,7 @@ export class Master {
         this.#hear({ kind: 'command', command: { kind: command } })
         break
       case 'stop':
-        this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: name } })
+        this.#stopGracefully(name)
         break
       case 'stop-quickly':
         this.#hear({ kind: 'command', command: { kind: 'stop', how: 'quick', why: name } })
@@ -139,7 +139,7 @@ export class Master {
       case 'stop':
         this.#stopAskers.push(asker)
         asker.progress(`${this.#roster.workers.length} workers are leaving`)
-        this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why: 'tsgi ctl stop' } })
+        this.#stopGracefully('tsgi ctl stop')
         break
       case 'reload':
         this.#reloads.add(asker)
@@ -253,7 +253,8 @@ export class Master {
       child?.kill(action.signal)
     } else if (action.kind === 'drain') {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} drains: ${action.why}`)
-      child?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why })
+      const last = this.#roster.stop !== undefined
+      child?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why, last })
     } else {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} is told to leave: ${action.why}`)
       child?.send({ kind: 'quit', why: action.why })
@@ -346,6 +347,12 @@ export class Master {
     const message = `the reload failed, generation ${this.#setup.generation} goes on: ${failure.message}`
     this.#log.error({ generation, ...errorField(failure) }, message)
     this.#reloads.end({ kind: 'failed', ...failure })
+  }
+
+  /** The addresses go first: nobody can connect to what is about to end, and what waits already is still accepted. */
+  #stopGracefully(why: string): void {
+    this.#start.sockets.keepOnly([])
+    this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why } })
   }
 
   #reopenLogs(): void {

@@ -33,6 +33,9 @@ export interface Accepting {
 }
 
 const REPEAT_INTERVAL_MS = 10_000
+/** The first one may have begun before the addresses were gone. */
+const QUIET_TURNS = 3
+const MAX_TURNS = 10_000
 
 /** One open copy of a listening socket. */
 export interface ListeningCopy {
@@ -45,6 +48,7 @@ export class Listeners {
   readonly #accepting: Accepting
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   #copies: ListeningCopy[] = []
+  #accepted = 0
   /** Kept when the copies are let go: their handshakes go on. */
   #acceptors: TlsAcceptor[] = []
 
@@ -71,6 +75,24 @@ export class Listeners {
     return this.#acceptors.reduce((total, { handshakes }) => total + handshakes, 0)
   }
 
+  /**
+   * Calls back when no connection waits any more. libuv accepts one for each turn of the event loop, so a turn without one
+   * says that the queue is empty; connections may go on coming over TCP, and are not waited for without end.
+   */
+  emptyQueue(done: () => void): void {
+    let before = this.#accepted
+    let quietTurns = 0
+    let turns = 0
+    const look = (): void => {
+      quietTurns = this.#accepted === before ? quietTurns + 1 : 0
+      before = this.#accepted
+      turns += 1
+      if (quietTurns === QUIET_TURNS || turns === MAX_TURNS) done()
+      else setImmediate(look)
+    }
+    setImmediate(look)
+  }
+
   release(): void {
     this.#acceptors = this.#acceptors.filter(({ handshakes }) => handshakes > 0)
     const copies = this.#copies
@@ -89,6 +111,7 @@ export class Listeners {
     const expected = expectedProtocols(listener.protocol)
     const guarded = listener.transport === 'tcp'
     handle.onconnection = (status, client) => {
+      this.#accepted += 1
       if (status !== 0 || !isRawHandle(client)) {
         this.#acceptFailed(listener, `error ${status}`)
         return
@@ -122,6 +145,7 @@ export class Listeners {
 
   #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy {
     const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#accepted += 1
       if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) socket.destroy()
       else accept(socket)
     })

@@ -30,7 +30,7 @@ function main(): void {
           return
         case 'drain':
           if (worker === undefined) process.exit(0)
-          worker.drain(message.graceMs, message.why)
+          worker.drain(message.graceMs, message.why, message.last)
           return
         case 'quit':
           if (worker === undefined) process.exit(0)

@@ -140,7 +140,13 @@ export class Worker {
     this.#letGoWhenFull()
   }
 
-  drain(graceMs: number, why: string): void {
+  /** @param last nobody listens on these sockets after this worker */
+  drain(graceMs: number, why: string, last: boolean): void {
+    if (last) this.#listeners.emptyQueue(() => this.#drain(graceMs, why))
+    else this.#drain(graceMs, why)
+  }
+
+  #drain(graceMs: number, why: string): void {
     if (this.#phase === 'draining' || this.#phase === 'left') return
     this.#phase = 'draining'
     this.#why = why
