@@ -12,7 +12,7 @@ import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.t
 import { prepareFetchGlobals } from './fetch-globals.ts'
 import { markOf, type NodeListener } from './marks.ts'
 import { expressPrototypes, type NodeInterface, nodeInterface } from './node/listener.ts'
-import type { ListenTakeover } from './takeover.ts'
+import type { ListenTakeover, TakenServer } from './takeover.ts'
 
 export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
 
@@ -21,6 +21,8 @@ export interface LoadedApplication {
   readonly interface: InterfaceName
   /** What it was taken for, for the log: `an Express application`. */
   readonly what: string
+  /** Where the application is a server that listened: that one. */
+  readonly taken?: TakenServer
   /** Before the worker is ready. A rejection is a failed boot. */
   startup?(): Promise<void>
   /** When draining begins: connections that would stay open for ever are told to end (WebSockets: 1001). */
@@ -155,12 +157,12 @@ export function detectInterface(
   context: ExportContext,
 ): LoadedApplication {
   const row = ROWS.find((candidate) => candidate.detect(exported))
-  const server = context.takeover?.servers()[0]?.server
+  const taken = context.takeover?.chosen()
   // A file that makes its server listen runs through that server, which may have 'upgrade' listeners besides the application.
-  const listens = server !== undefined && (row === undefined || row.name === 'node')
-  if (listens && (wanted === 'auto' || wanted === 'node')) {
-    return { ...adaptServer(server), interface: 'node', what: 'the server that the file made listen' }
+  if (taken !== undefined && (row === undefined || row.name === 'node') && (wanted === 'auto' || wanted === 'node')) {
+    return { ...adaptServer(taken.server), interface: 'node', what: 'the server that the file made listen', taken }
   }
+  if (context.takeover?.wantedPort !== undefined) throw new TsgiError('TSGI_LOAD', noSuchPort(row, context))
   if (row !== undefined && (wanted === 'auto' || wanted === row.name)) {
     return { ...row.adapt(exported), interface: row.name, what: row.what }
   }
@@ -180,7 +182,8 @@ export async function loadInterface(
   timeoutMs: number,
 ): Promise<LoadedApplication> {
   const isUsable = typeof exported === 'function' || ROWS.some((row) => row.detect(exported))
-  if (!isUsable && (wanted === 'auto' || wanted === 'node')) await context.takeover?.firstServer(timeoutMs)
+  const mustListen = !isUsable || context.takeover?.wantedPort !== undefined
+  if (mustListen && (wanted === 'auto' || wanted === 'node')) await context.takeover?.waitForChosen(timeoutMs)
   return detectInterface(exported, wanted, context)
 }
 
@@ -191,6 +194,16 @@ function ambiguous(exported: object, context: ExportContext): string {
     'node for (req, res), async for (scope, receive, send); or export it as `application` for tsgi; ' +
     'or wrap it in fetchHandler, nodeListener or asyncApp'
   )
+}
+
+function noSuchPort(row: InterfaceRow | undefined, { file, takeover }: ExportContext): string {
+  const wanted = `--app-port ${takeover?.wantedPort}`
+  if (row !== undefined && row.name !== 'node') {
+    return `${file}: ${wanted} names a server that listens, but the export is ${row.what} and is served without one`
+  }
+  const asked = takeover?.servers().map((taken) => taken.asked) ?? []
+  const seen = asked.length === 0 ? 'made no http server listen' : `made servers listen on ${asked.join(', ')}`
+  return `${file} ${seen}: none is that of ${wanted}`
 }
 
 function unusable(

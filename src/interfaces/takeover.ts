@@ -18,11 +18,14 @@ export interface TakenServer {
 export interface ListenTakeover {
   /** In the order in which they listened; a second address of the same port is the same server and not listed. */
   servers(): readonly TakenServer[]
-  /**
-   * The first server that listened, as soon as one has. Undefined after `timeoutMs`: the application does not listen.
-   * @param port with several servers, the one that asked for this port
-   */
-  firstServer(timeoutMs: number, port?: number): Promise<http.Server | undefined>
+  /** The one of them that is the application: the first, or the first that asked for the wanted port. */
+  chosen(): TakenServer | undefined
+  /** What `chosen` gives, as soon as there is one. Undefined after `timeoutMs`: the application does not listen. */
+  waitForChosen(timeoutMs: number): Promise<TakenServer | undefined>
+  /** The only port whose server is wanted; undefined: any. */
+  readonly wantedPort: number | undefined
+  /** `heard` is called for every server that listens, those that listened before included. */
+  onListen(heard: (taken: TakenServer) => void): void
   /** Gives `listen` back to Node: for tests. */
   uninstall(): void
 }
@@ -85,37 +88,44 @@ interface Asked {
   readonly callback: ((this: unknown) => void) | undefined
 }
 
-export function installListenTakeover(): ListenTakeover {
+/** @param wantedPort with several servers in one application, the one that asks for this port is served */
+export function installListenTakeover(wantedPort?: number): ListenTakeover {
   const taken: TakenServer[] = []
-  const waiting = new Set<() => void>()
+  const hearing = new Set<(entry: TakenServer) => void>()
   const listen: Listen = net.Server.prototype.listen
   net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
     // A server that listens already gets the error that Node throws then. A bound handle is tsgi's own HTTP listener's.
     if (!isHttpServer(this) || this.listening || isBoundHandle(parameters[0]))
       return Reflect.apply(listen, this, parameters)
-    take(this, parseListen(parameters), taken)
-    for (const wake of waiting) wake()
+    const entry = take(this, parseListen(parameters), taken)
+    if (entry !== undefined) for (const heard of hearing) heard(entry)
     return this
   }
-  const find = (port: number | undefined): http.Server | undefined =>
-    taken.find((entry) => port === undefined || entry.port === port)?.server
+  const chosen = (): TakenServer | undefined =>
+    taken.find((entry) => wantedPort === undefined || entry.port === wantedPort)
   return {
     servers: () => taken,
+    chosen,
+    wantedPort,
+    onListen: (heard) => {
+      for (const entry of taken) heard(entry)
+      hearing.add(heard)
+    },
     uninstall: () => {
       net.Server.prototype.listen = listen
     },
-    firstServer: (timeoutMs, port) =>
+    waitForChosen: (timeoutMs) =>
       new Promise((resolve) => {
         const settle = (): void => {
           clearTimeout(timer)
-          waiting.delete(look)
-          resolve(find(port))
+          hearing.delete(look)
+          resolve(chosen())
         }
         const look = (): void => {
-          if (find(port) !== undefined) settle()
+          if (chosen() !== undefined) settle()
         }
         const timer = setTimeout(settle, timeoutMs)
-        waiting.add(look)
+        hearing.add(look)
         look()
       }),
   }
@@ -128,7 +138,8 @@ function isHttpServer(server: net.Server): server is http.Server {
   return server instanceof http.Server || server instanceof https.Server
 }
 
-function take(server: http.Server, asked: Asked, taken: TakenServer[]): void {
+/** @returns undefined for a second address of a server that is taken already */
+function take(server: http.Server, asked: Asked, taken: TakenServer[]): TakenServer | undefined {
   const address = addressOf(asked, taken.length)
   const entry: TakenServer = {
     server,
@@ -157,6 +168,7 @@ function take(server: http.Server, asked: Asked, taken: TakenServer[]): void {
   process.nextTick(() => {
     if (server.listening) server.emit('listening')
   })
+  return isSecondAddress ? undefined : entry
 }
 
 /** listen(port, host, backlog, callback), listen(path, ...), listen({ port, host, path, signal }, callback). */

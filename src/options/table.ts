@@ -114,6 +114,13 @@ export const OPTIONS = {
     help: 'What the application exports: told from the export itself, or named here.',
     reload: true,
   }),
+  appPort: option({
+    flag: '--app-port',
+    section: 'Application',
+    kind: optional(count(1, 65_535)),
+    help: 'Of several servers that the application makes listen, the one that is served: the port that it asks for. The first, where none is named.',
+    reload: true,
+  }),
   tsLoader: option({
     flag: '--ts-loader',
     section: 'Application',

@@ -1,8 +1,9 @@
 /** From what the operator named to what the worker runs. */
 
 import { basename } from 'node:path'
+import { prepareFetchGlobals } from '../interfaces/fetch-globals.ts'
 import { type LoadedApplication, loadInterface } from '../interfaces/registry.ts'
-import { installListenTakeover } from '../interfaces/takeover.ts'
+import { installListenTakeover, type TakenServer } from '../interfaces/takeover.ts'
 import type { Log } from '../log/logger.ts'
 import { errorPage } from '../middleware/error-page.ts'
 import type { Options } from '../options/table.ts'
@@ -14,25 +15,35 @@ const LISTEN_TIMEOUT_MS = 5_000
 /** @throws TsgiError TSGI_LOAD */
 export async function bootApplication(
   spec: string,
-  options: Pick<Options, 'interface' | 'tsLoader' | 'debug'>,
+  options: Pick<Options, 'interface' | 'tsLoader' | 'debug' | 'appPort'>,
   log: Log,
 ): Promise<LoadedApplication> {
   const wanted = options.interface
-  // Before the application is loaded: it may listen while it is.
-  const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover() : undefined
+  // Both before the application is loaded: it may listen while it is, and keep the classes that it finds.
+  const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover(options.appPort) : undefined
+  if (wanted === 'fetch') prepareFetchGlobals()
   const loaded = await loadApplication(spec, {
     interface: wanted,
     tsLoader: options.tsLoader,
     say: (message) => log.info(message),
-    listened: async () => (await takeover?.firstServer(LISTEN_TIMEOUT_MS)) !== undefined,
+    listened: async () => (await takeover?.waitForChosen(LISTEN_TIMEOUT_MS)) !== undefined,
   })
   const file = basename(spec)
   const context = { exportName: loaded.exportName, file, ...(takeover && { takeover }) }
   const application = await loadInterface(loaded.exported, wanted, context, LISTEN_TIMEOUT_MS)
-  for (const { asked } of takeover?.servers() ?? []) {
-    log.info(`${file} wanted to listen on ${asked}: its requests come from tsgi's sockets instead`)
-  }
+  takeover?.onListen((taken) => sayTaken(taken, application, file, log))
   log.debug({ interface: application.interface, what: application.what, loader: loaded.loader }, `${file} is loaded`)
   if (!options.debug) return application
   return { ...application, application: errorPage(application.application, { development: true }) }
+}
+
+/** Nothing listens where the application asked to: whoever expects it there reads here what happened instead. */
+function sayTaken(taken: TakenServer, application: LoadedApplication, file: string, log: Log): void {
+  const wanted = `${file} wanted to listen on ${taken.asked}`
+  if (taken === application.taken) log.info(`${wanted}: its requests come from tsgi's sockets instead`)
+  else if (application.taken === undefined) log.info(`${wanted}: nothing listens there, its export is served instead`)
+  else {
+    const other = taken.port === undefined ? '' : `; --app-port ${taken.port} would serve it instead`
+    log.warn(`${wanted} as well: nothing listens there, ${application.taken.asked} is what is served${other}`)
+  }
 }

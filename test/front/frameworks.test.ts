@@ -2,7 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
@@ -12,6 +12,7 @@ import { describeWith } from '../support/peers.ts'
 import { socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 
 const examples = join(import.meta.dirname, '..', '..', 'examples')
+const ownApps = join(import.meta.dirname, 'apps')
 
 type Name = 'uwsgi' | 'fastcgi' | 'scgi'
 
@@ -21,11 +22,12 @@ interface Running {
   readonly ports: Readonly<Record<Name, number>>
 }
 
-async function startExample(app: string): Promise<Running> {
+async function startExample(app: string, args: readonly string[]): Promise<Running> {
   const sockets = { uwsgi: socketPath(), fastcgi: socketPath(), scgi: socketPath() }
   const tsgi = await startTsgi({
-    app: join(examples, app),
+    app: resolve(examples, app),
     args: [
+      ...args,
       ...['--uwsgi', sockets.uwsgi, '--fastcgi', sockets.fastcgi, '--scgi', sockets.scgi],
       ...['--workers', '1', '--graceful-timeout', '1'],
     ],
@@ -41,12 +43,12 @@ async function startExample(app: string): Promise<Running> {
   return { tsgi, front, ports: { uwsgi, fastcgi, scgi } }
 }
 
-/** Runs `body` with the example started for all its tests. */
-function withExample(app: string, body: (running: () => Running) => void): void {
-  describeWith(['nginx'], app, () => {
+/** Runs `body` with the example, or another application by its absolute path, started for all its tests. */
+function withExample(app: string, body: (running: () => Running) => void, args: readonly string[] = []): void {
+  describeWith(['nginx'], [app.replace(`${ownApps}/`, ''), ...args].join(' '), () => {
     let running: Running | undefined
     beforeAll(async () => {
-      running = await startExample(app)
+      running = await startExample(app, args)
     })
     afterAll(async () => {
       await running?.front.stop()
@@ -122,6 +124,41 @@ withExample('node-http/server.ts', (running) => {
     expect(echoed.body.equals(body)).toBe(true)
     expect(echoed.complete).toBe(true)
   })
+})
+
+withExample(
+  join(ownApps, 'kept-classes.ts'),
+  (running) => {
+    test.each(protocols)('makes a Request of the request with a class from before, over %s', async (protocol) => {
+      const request = { method: 'POST', path: '/a', body: 'b' }
+      const response = await httpRequest({ port: running().ports[protocol] }, request)
+      expect(response.text).toBe('POST /a t1 b')
+    })
+  },
+  ['--interface', 'fetch'],
+)
+
+describe.each([
+  ['the first', [], 'the site', /on port 3000: its requests come/, /on port 9100 as well: nothing listens there/],
+  [
+    'the named one',
+    ['--app-port', '9100'],
+    'the figures',
+    /on port 9100: its requests come/,
+    /on port 3000 as well: nothing listens there/,
+  ],
+] as const)('of two servers %s', (_name, args, text, served, left) => {
+  withExample(
+    join(ownApps, 'two-servers.ts'),
+    (running) => {
+      test('is served, and the log says what became of the other', async () => {
+        expect((await httpRequest({ port: running().ports.uwsgi }, { path: '/' })).text).toBe(text)
+        await running().tsgi.waitForLog(served)
+        await running().tsgi.waitForLog(left)
+      })
+    },
+    args,
+  )
 })
 
 withExample('hono/app.ts', (running) => {

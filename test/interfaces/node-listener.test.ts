@@ -397,6 +397,26 @@ test('whoever hooks the server sees its requests', async () => {
   expect(seen).toEqual(['request'])
 })
 
+test('whoever counts the connections of a server sees each begin and end', async () => {
+  const open = new Set<unknown>()
+  let seen = 0
+  const server = http.createServer((request, reply) => {
+    expect([...open]).toEqual([request.socket])
+    if (request.url === '/destroyed') reply.destroy()
+    else reply.end()
+  })
+  server.on('connection', (socket: net.Socket) => {
+    seen++
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+  })
+  for (const path of ['/', '/destroyed']) {
+    await requestInMemory(serverApplication(server), { path })
+    await expect.poll(() => open.size).toBe(0)
+  }
+  expect(seen).toBe(2)
+})
+
 test('diagnostics channels tell of the request and of its response', async () => {
   const { subscribe, unsubscribe } = await import('node:diagnostics_channel')
   const seen: unknown[] = []

@@ -86,10 +86,38 @@ test('listening twice is the error that it always is', () => {
 })
 
 test('of several servers the first is served, or the one that is asked for by port', async () => {
-  createServer((_request, reply) => reply.end('first')).listen(3000)
-  const second = createServer((_request, reply) => reply.end('second')).listen({ port: 9100 })
+  const first = () => createServer((_request, reply) => reply.end('first')).listen(3000)
+  const second = () => createServer((_request, reply) => reply.end('second')).listen({ port: 9100 })
+  first()
+  second()
   expect(await body()).toBe('first')
-  expect(await takeover.firstServer(1000, 9100)).toBe(second)
+  takeover.uninstall()
+  takeover = installListenTakeover(9100)
+  first()
+  setImmediate(second)
+  expect(await body()).toBe('second')
+  expect((await load()).taken?.asked).toBe('port 9100')
+})
+
+test('a port that nobody asks for is refused with those that were', async () => {
+  takeover.uninstall()
+  takeover = installListenTakeover(9100)
+  const app = express()
+  app.listen(3000)
+  const loading = loadInterface(app, 'auto', { exportName: 'default', file: 'server.js', takeover }, 5)
+  await expect(loading).rejects.toThrow('made servers listen on port 3000: none is that of --app-port 9100')
+  const handler = { fetch: () => new Response() }
+  await expect(
+    loadInterface(handler, 'auto', { exportName: 'default', file: 'server.js', takeover }, 5),
+  ).rejects.toThrow('is served without one')
+})
+
+test('who listens later is heard of as well', async () => {
+  const heard: string[] = []
+  createServer().listen(3000)
+  takeover.onListen(({ asked }) => heard.push(asked))
+  createServer().listen(3001)
+  expect(heard).toEqual(['port 3000', 'port 3001'])
 })
 
 test('a server may listen long after the file was loaded', async () => {

@@ -43,6 +43,7 @@ export class ClientSocket extends EventEmitter {
   #corked = 0
   #timer: NodeJS.Timeout | undefined = undefined
   #remoteAddress: string | undefined = undefined
+  #isAnnounced = false
 
   constructor(environ: Environ, server: unknown) {
     super()
@@ -161,6 +162,14 @@ export class ClientSocket extends EventEmitter {
     this.readable = false
     this.writable = false
     this.stopTimer()
+  }
+
+  /** 'close', once: by the abort of a request, or after its response. */
+  announceClose(): void {
+    if (this.#isAnnounced) return
+    this.#isAnnounced = true
+    this.close()
+    this.emit('close', false)
   }
 
   /** Called by the request stream when it wants to be fed. */

@@ -30,12 +30,13 @@ export interface NodeInterface {
 export function nodeInterface(server: http.Server, hooked = hooksWork()): NodeInterface {
   const { Request, Response } = constructorsFor(server)
   const upgrades = new Upgrades()
+  const announceConnection = connectionAnnouncer(server)
   const application: Application = (environ, startResponse) => {
     if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
       return runUpgrade(environ, startResponse, server, Request, upgrades)
     }
     if (!hooked) return runAsText(environ, startResponse, server, Request)
-    return runRequest(environ, startResponse, server, Request, Response)
+    return runRequest(environ, startResponse, server, Request, Response, announceConnection)
   }
   return { application, draining: () => upgrades.goAway() }
 }
@@ -50,8 +51,10 @@ function runRequest(
   server: http.Server,
   Request: RequestConstructor,
   Response: ResponseConstructor,
+  announceConnection: (socket: ClientSocket) => void,
 ): Body | PromiseLike<Body> {
   const socket = new ClientSocket(environ, server)
+  announceConnection(socket)
   const exchange = new Exchange(environ, startResponse, socket)
   const request = new Request(socket)
   fillRequest(request, environ)
@@ -63,6 +66,19 @@ function runRequest(
     server.emit('request', request, response)
   }
   return exchange.returned()
+}
+
+/**
+ * What ends a server gently (stoppable, http-terminator) counts its sockets from 'connection' to 'close'. Node's own listener
+ * there would parse HTTP from the socket, and is passed over.
+ */
+function connectionAnnouncer(server: http.Server): (socket: ClientSocket) => void {
+  const event = server instanceof http.Server ? 'connection' : 'secureConnection'
+  const [own] = new http.Server().listeners('connection')
+  return (socket) => {
+    if (server.listenerCount(event) <= 1) return
+    for (const listener of server.listeners(event)) if (listener !== own) Reflect.apply(listener, server, [socket])
+  }
 }
 
 /** RFC 9110 section 10.1.1. True: another event than 'request' has been emitted. The front server sends the 100 itself. */

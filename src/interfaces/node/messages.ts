@@ -48,7 +48,7 @@ export class MessagePair implements Messages {
     if (!request.destroyed) request.destroy(error)
     socket._httpMessage = null
     emitClose(response)
-    socket.emit('close', false)
+    socket.announceClose()
   }
 
   drain(): void {
@@ -125,6 +125,9 @@ function onFinish(this: http.ServerResponse): void {
   pair.release()
   Reflect.set(response, 'socket', null)
   process.nextTick(emitClose, response)
+  // One request is all that such a socket carries. Most have nobody who waits for their end.
+  const { socket } = pair.exchange
+  if (socket.listenerCount('close') > 0) process.nextTick(() => socket.announceClose())
 }
 
 function emitClose(response: GatewayResponse): void {
