@@ -2,6 +2,7 @@
 
 import type { HeaderList } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { isHopByHop } from './hop-by-hop.ts'
 
 /** A checked head. `headers` is a copy: the application's list stays as it is, whatever it does with it later. */
 export interface Head {
@@ -18,21 +19,6 @@ const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 /** Checked by code point before anything is encoded: Node writes U+010A as the byte 0A. */
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 const CONTENT_LENGTH = /^[0-9]{1,15}$/
-
-/** Hop-by-hop headers belong to the front server (RFC 9110 section 7.6.1); Status is how CGI writes the status line. */
-const REFUSED = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'proxy-authenticate',
-  'proxy-authorization',
-  'te',
-  'trailer',
-  'trailers',
-  'transfer-encoding',
-  'upgrade',
-  'status',
-])
 
 type NameClass = 'plain' | 'content-length'
 
@@ -95,7 +81,7 @@ function classOf(name: string): NameClass {
   if (known !== undefined) return known
   if (!NAME.test(name)) throw badHeader(`${describe(name)} is no header name (RFC 9110 section 5.6.2: a token)`)
   const lower = name.toLowerCase()
-  if (REFUSED.has(lower))
+  if (isHopByHop(lower))
     throw badHeader(`${describe(name)} belongs to the gateway and the front server, not to an application`)
   const found = lower === 'content-length' ? 'content-length' : 'plain'
   if (knownNames.size < MAX_REMEMBERED) knownNames.set(name, found)

@@ -3,8 +3,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
 import { asError, describe } from '../errors.ts'
+import { isHopByHop } from '../gateway/hop-by-hop.ts'
 import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
-import { isHopByHop } from './hop-by-hop.ts'
 import { mayHaveBody } from './request-headers.ts'
 
 type Received = Messages['http']['receive']

@@ -3,7 +3,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
 import { describe } from '../errors.ts'
-import { isHopByHop } from './hop-by-hop.ts'
+import { isHopByHop } from '../gateway/hop-by-hop.ts'
 import { LazyResponse, type PlainResponse } from './lazy-response.ts'
 import { NativeResponse } from './native-fetch.ts'
 

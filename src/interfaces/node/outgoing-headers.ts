@@ -2,7 +2,7 @@
 
 import http from 'node:http'
 import type { HeaderList } from '../../application.ts'
-import { isHopByHop } from '../hop-by-hop.ts'
+import { isHopByHop } from '../../gateway/hop-by-hop.ts'
 import { type ResponseInternals, responseSymbol } from './internals.ts'
 
 const OUT_HEADERS = responseSymbol('kOutHeaders')

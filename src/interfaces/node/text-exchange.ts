@@ -7,7 +7,7 @@ import http from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
-import { isHopByHop } from '../hop-by-hop.ts'
+import { isHopByHop } from '../../gateway/hop-by-hop.ts'
 import { ClientSocket } from './client-socket.ts'
 import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 

@@ -1,4 +1,4 @@
-/** Headers that frameworks set and startResponse refuses: the connection is the front server's (RFC 9110 section 7.6.1). */
+/** Headers that no application may send: the connection is the front server's (RFC 9110 section 7.6.1). */
 
 const HOP_BY_HOP = new Set([
   'connection',
@@ -11,10 +11,14 @@ const HOP_BY_HOP = new Set([
   'trailers',
   'transfer-encoding',
   'upgrade',
+  // How CGI writes the status line.
   'status',
 ])
 
-/** Dropped by the adapters without a word: on a connection of its own node:http would have used them up as well. */
+/**
+ * Refused by startResponse. Adapters drop them without a word, since frameworks set them: on a connection of its own node:http
+ * would have used them up as well.
+ */
 export function isHopByHop(name: string): boolean {
   switch (name.length) {
     case 2:
