@@ -91,7 +91,7 @@ function findRaw(option: AnyOption, { flags, environment, preset, file }: RawSou
 }
 
 function unknownFlags({ unknownFlags = [] }: RawSources): string[] {
-  const flags = OPTION_LIST.map((option) => option.flag)
+  const flags = OPTION_LIST.filter((option) => option.hidden === undefined).map((option) => option.flag)
   return unknownFlags.map((flag) => `${flag}: there is no such option${didYouMean(flag, flags)}`)
 }
 

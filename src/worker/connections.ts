@@ -92,16 +92,15 @@ export class Connections implements ConnectionHost {
   /**
    * The documented path.
    * @param socket made with allowHalfOpen
-   * @param below the TCP socket, where `socket` is a TLS one on it
    */
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], below?: Socket): void {
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void {
     this.#counters.add('connections')
     const connection = new Connection(
       this,
       expected,
       listener.address,
       performance.now(),
-      (events) => new SocketTransport(socket, events, below && { below }),
+      (events) => new SocketTransport(socket, events),
     )
     this.#add(connection)
   }

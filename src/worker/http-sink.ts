@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '../application.ts'
 import type { Sink } from '../gateway/sink.ts'
+import { breakOff } from './break-off.ts'
 
 export interface HttpSinkSettings {
   /** The client waits for a 100 before it sends its body (RFC 9110 section 10.1.1). */
@@ -105,10 +106,8 @@ export class HttpSink implements Sink {
   }
 
   abort(): void {
-    const { socket, httpVersion } = this.#request
     // Without chunks, closing in order would be the end of a complete response.
-    const silent = httpVersion === '1.0' && socket.remoteAddress !== undefined && !('encrypted' in socket)
-    if (silent) socket.resetAndDestroy()
+    if (this.#request.httpVersion === '1.0') breakOff(this.#request.socket)
     this.#response.destroy()
   }
 

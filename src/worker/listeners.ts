@@ -27,7 +27,7 @@ export interface ListenerSettings {
 /** Where accepted connections go. */
 export interface Accepting {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], below?: Socket): void
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void
   /** A TLS handshake that was waited for has come to nothing. */
   handshakeEnded(): void
 }
@@ -135,7 +135,7 @@ export class Listeners {
   #listenTls(handle: unknown, listener: ListenerInfo, tls: TlsIdentity): ListeningCopy {
     const expected = expectedProtocols(listener.protocol)
     const acceptor = new TlsAcceptor(tls, this.#settings.handshakeTimeoutMs, {
-      accepted: (socket, below) => this.#accepting.acceptSocket(socket, listener, expected, below),
+      accepted: (socket) => this.#accepting.acceptSocket(socket, listener, expected),
       failed: (why) => this.#handshakeFailed(listener, why),
       ended: () => this.#accepting.handshakeEnded(),
     })

@@ -2,6 +2,7 @@
 
 import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { breakOff } from './break-off.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
 export class SocketTransport implements Transport {
@@ -9,17 +10,14 @@ export class SocketTransport implements Transport {
   readonly #events: TransportEvents
   /** Where the descriptor is known, a write is tried at once: no write request, no callback (8.4 against 9.5 us a request). */
   readonly #fd: number | undefined
-  /** What can be reset: the TCP socket below a TLS one. */
-  readonly #below: Socket
   #ended = false
   #lingering: NodeJS.Timeout | undefined
 
   /** @param socket made with allowHalfOpen; its data must reach `events.data` in one of the two ways of net.Socket */
-  constructor(socket: Socket, events: TransportEvents, { fd, below }: { fd?: number; below?: Socket } = {}) {
+  constructor(socket: Socket, events: TransportEvents, { fd }: { fd?: number } = {}) {
     this.#socket = socket
     this.#events = events
     this.#fd = fd
-    this.#below = below ?? socket
     socket.on('data', this.#onData)
     socket.on('end', this.#onEnd)
     socket.on('drain', this.#onDrain)
@@ -86,9 +84,7 @@ export class SocketTransport implements Transport {
 
   reset(): void {
     this.#ended = true
-    // Throws on a Unix socket, which has no reset.
-    if (this.#below.remoteAddress === undefined) this.#socket.destroy()
-    else this.#below.resetAndDestroy()
+    breakOff(this.#socket)
   }
 
   detach(): Socket {

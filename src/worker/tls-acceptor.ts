@@ -3,10 +3,10 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { TlsIdentity } from '../messages.ts'
+import { setCarrier } from './break-off.ts'
 
 export interface TlsEvents {
-  /** @param below the TCP socket that carries it: only that one can be reset */
-  accepted(socket: Socket, below: Socket): void
+  accepted(socket: Socket): void
   failed(why: string): void
   /** A handshake is over without a connection. */
   ended(): void
@@ -15,7 +15,7 @@ export interface TlsEvents {
 export class TlsAcceptor {
   readonly #server: Server
   /** Connections in their handshake, by both ends' addresses, which are one connection's as long as it lives. */
-  readonly #below = new Map<string, Socket>()
+  readonly #handshakes = new Map<string, Socket>()
   readonly #events: TlsEvents
 
   /** @param timeoutMs for a handshake; 0: as node:tls has it */
@@ -33,27 +33,33 @@ export class TlsAcceptor {
     })
     this.#server.on('secureConnection', (socket) => {
       const name = nameOf(socket)
-      const below = this.#below.get(name)
-      this.#below.delete(name)
-      if (below === undefined) socket.destroy()
-      else events.accepted(socket, below)
+      const carrier = this.#handshakes.get(name)
+      this.#handshakes.delete(name)
+      if (carrier === undefined) {
+        socket.destroy()
+        return
+      }
+      setCarrier(socket, carrier)
+      events.accepted(socket)
     })
     this.#server.on('tlsClientError', (error, socket) => {
       const why = reason(error, socket)
       if (why !== undefined) events.failed(why)
+      // After a timeout nobody else does.
+      socket.destroy()
     })
   }
 
   get handshakes(): number {
-    return this.#below.size
+    return this.#handshakes.size
   }
 
   take(socket: Socket): void {
     const name = nameOf(socket)
-    this.#below.set(name, socket)
+    this.#handshakes.set(name, socket)
     socket.once('close', () => {
-      if (this.#below.get(name) !== socket) return
-      this.#below.delete(name)
+      if (this.#handshakes.get(name) !== socket) return
+      this.#handshakes.delete(name)
       this.#events.ended()
     })
     this.#server.emit('connection', socket)

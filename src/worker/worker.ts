@@ -95,8 +95,8 @@ export class Worker {
           this.#connections.acceptHandle(handle, listener, expected)
           this.#letGoWhenFull()
         },
-        acceptSocket: (socket, listener, expected, below) => {
-          this.#connections.acceptSocket(socket, listener, expected, below)
+        acceptSocket: (socket, listener, expected) => {
+          this.#connections.acceptSocket(socket, listener, expected)
           this.#letGoWhenFull()
         },
         handshakeEnded: () => this.#settled(),
