@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { TsgiError } from './errors.ts'
-import type { MasterMessage, WorkerBoot, WorkerMessage } from './messages.ts'
+import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from './messages.ts'
 
 const count = z.number().int().nonnegative()
 const amount = z.number().nonnegative()
@@ -49,9 +49,24 @@ const boot: z.ZodType<WorkerBoot> = z.strictObject({
 const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('boot'), boot }),
   z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string(), last: z.boolean() }),
+  z.strictObject({ kind: z.literal('shed'), requestsPerSecond: amount }),
   z.strictObject({ kind: z.literal('quit'), why: z.string() }),
   z.strictObject({ kind: z.literal('reopen-logs') }),
 ])
+
+const handedOver = z.strictObject({
+  connection: z.strictObject({
+    address: z.string(),
+    transport: z.enum(['unix', 'tcp']),
+    highestId: count,
+    requestsPerSecond: amount,
+  }),
+})
+
+/** What came with a kept connection; undefined: this message is about something else. */
+export function parseHandedOver(message: unknown): KeptConnection | undefined {
+  return handedOver.safeParse(message).data?.connection
+}
 
 /** @throws TsgiError TSGI_PROTOCOL_MALFORMED */
 export const parseWorkerMessage = checked('a worker', workerMessage)

@@ -8,10 +8,13 @@ export type MasterMessage =
   /** First message of every worker. */
   | { readonly kind: 'boot'; readonly boot: WorkerBoot }
   /**
-   * Stop accepting, serve what is open, close each kept connection after its next response, leave.
-   * `last`: nobody listens after this, so what waits in the queue of the kernel has to be accepted first.
+   * Stop accepting, serve what is open, hand kept connections over, leave.
+   * `last`: nobody listens or serves after this. What waits in the queue of the kernel has to be accepted first, and each kept
+   * connection closes after its next response.
    */
   | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string; readonly last: boolean }
+  /** Kept connections bring you more than your share: hand over some that bring this much of it. */
+  | { readonly kind: 'shed'; readonly requestsPerSecond: number }
   /** Abort what is in flight and leave now. */
   | { readonly kind: 'quit'; readonly why: string }
   | { readonly kind: 'reopen-logs' }
@@ -54,6 +57,17 @@ export interface TlsIdentity {
   readonly ticketKeys: string
   /** Peers must show a certificate from one of these. */
   readonly clientCa?: string | undefined
+}
+
+/** Travels with a kept connection that changes workers, over Node's own channel: nothing on it is half read or half sent. */
+export interface KeptConnection {
+  /** Of its listener, for logs. */
+  readonly address: string
+  readonly transport: 'unix' | 'tcp'
+  /** Ids up to this one have been used on it. */
+  readonly highestId: number
+  /** What it brought lately. */
+  readonly requestsPerSecond: number
 }
 
 export interface ListenerInfo {

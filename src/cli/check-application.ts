@@ -42,7 +42,7 @@ export async function checkApplication(
       let answer: Checked | undefined
       const hear = (message: WorkerMessage): void => {
         if (message.kind === 'want-sockets') {
-          for (const [index, { handle }] of listeners.entries()) worker.hand(handle, index)
+          for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index })
         }
         if (message.kind !== 'ready' && message.kind !== 'failed') return
         answer = message.kind === 'ready' ? { ok: true, ...message } : { ok: false, ...message }
@@ -63,6 +63,7 @@ export async function checkApplication(
         },
         {
           message: hear,
+          handedOver: (_connection, handle) => handle.close(),
           misspoke: (error) => {
             answer ??= failure(`it wrote to the descriptor of tsgi's messages: ${error.message}`)
             worker.kill('SIGKILL')

@@ -7,6 +7,7 @@ import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
 import type { Asker } from './control.ts'
 import type { ControlCommand } from './control-messages.ts'
+import { Distribution } from './distribution.ts'
 import { inSeconds, plan } from './plan.ts'
 import { ReloadAskers } from './reload-askers.ts'
 import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
@@ -57,6 +58,7 @@ export class Master {
   readonly #log: MasterLog
   readonly #processes = new Map<number, WorkerProcess>()
   readonly #reloads = new ReloadAskers()
+  readonly #distribution: Distribution
   #stopAskers: Asker[] = []
   #roster: Roster
   /** Of the generation that serves. */
@@ -75,6 +77,7 @@ export class Master {
     this.#log = start.log
     this.#roster = createRoster(start.options.workers)
     this.#setup = { generation: this.#roster.generation, options: start.options, listeners: start.listeners }
+    this.#distribution = new Distribution(this)
   }
 
   get roster(): Roster {
@@ -85,12 +88,21 @@ export class Master {
     return this.#setup
   }
 
+  get listeners(): readonly Listener[] {
+    return this.#setup.listeners
+  }
+
+  process(id: number): WorkerProcess | undefined {
+    return this.#processes.get(id)
+  }
+
   get uptimeMs(): number {
     return monotonicMs() - this.#startedAtMs
   }
 
   /** Starts the workers. */
   run(): void {
+    this.#distribution.start()
     this.#soon()
   }
 
@@ -231,6 +243,7 @@ export class Master {
     try {
       const worker = this.#start.startWorker(slot, setup, {
         message: (message) => this.#heard(id, message, setup.listeners),
+        handedOver: (connection, handle) => this.#distribution.passOn(connection, handle),
         misspoke: (error) => this.#misspoke(id, error),
         exit: (exit) => this.#exited(id, exit),
       })
@@ -264,7 +277,7 @@ export class Master {
   #heard(id: number, message: WorkerMessage, listeners: readonly Listener[]): void {
     const phase = this.#worker(id)?.phase
     if (message.kind === 'want-sockets' && (phase === 'booting' || phase === 'ready')) {
-      for (const [index, { handle }] of listeners.entries()) this.#processes.get(id)?.hand(handle, index)
+      this.#distribution.handListeners(id, listeners)
     }
     this.#hear({ kind: 'message', id, message })
     const worker = this.#worker(id)

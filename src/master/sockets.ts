@@ -227,7 +227,7 @@ function create(address: string | null, port?: number, family?: number, fd?: num
   throw new TsgiError('TSGI_BIND', `Node ${process.version} bound ${address ?? `fd:${fd}`} to something unknown`)
 }
 
-function isHandle(value: unknown): value is BoundHandle {
+export function isHandle(value: unknown): value is BoundHandle {
   return (
     typeof value === 'object' &&
     value !== null &&

@@ -4,12 +4,12 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
-import { parseWorkerMessage } from '../message-schemas.ts'
-import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { parseHandedOver, parseWorkerMessage } from '../message-schemas.ts'
+import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
 import type { KillSignal } from './actions.ts'
 import { becomeArguments, type Identity } from './privileges.ts'
 import type { WorkerExit } from './roster.ts'
-import type { BoundHandle } from './sockets.ts'
+import { type BoundHandle, isHandle } from './sockets.ts'
 
 export interface WorkerStart {
   /** The module that a worker runs. */
@@ -23,11 +23,16 @@ export interface WorkerStart {
 
 export interface WorkerEvents {
   readonly message: (message: WorkerMessage) => void
+  /** It hands over a kept connection. @param handle must be closed by whoever takes it */
+  readonly handedOver: (connection: KeptConnection, handle: BoundHandle) => void
   /** It sent what is no message. It is still running. */
   readonly misspoke: (error: Error) => void
   /** Once, after its last message. */
   readonly exit: (exit: WorkerExit) => void
 }
+
+/** What goes with a socket over Node's own channel: a listening one, by its number, or a connection. */
+export type SocketMessage = { readonly listener: number } | { readonly connection: KeptConnection }
 
 /** Where Node finds the other end of a pipe in its list of streams, and the worker its descriptor. */
 const CHANNEL_FD = 3
@@ -59,6 +64,10 @@ export class WorkerProcess {
         },
       })
     }
+    child.on('message', (message: unknown, handle: unknown) => {
+      const connection = parseHandedOver(message)
+      if (connection !== undefined && isHandle(handle)) events.handedOver(connection, handle)
+    })
     child.on('exit', (code, signal) => this.#exited({ code, signal }))
     child.on('error', (error) => {
       // The same event tells of a signal or a handle that could not be sent; the end of the process follows by itself then.
@@ -74,14 +83,16 @@ export class WorkerProcess {
     this.#channel?.send(message)
   }
 
-  /** Hands over a listening socket; the master's own stays open. */
-  hand(handle: BoundHandle, listener: number): void {
-    if (!this.#child.connected) return
+  /** Hands over a copy of a socket; the master's own stays open. @param sent tells when it is on its way, or lost */
+  hand(handle: BoundHandle, message: SocketMessage, sent: () => void = () => undefined): void {
+    if (!this.#child.connected) {
+      sent()
+      return
+    }
     // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
     const sendable = handle as unknown as SendHandle
-    this.#child.send({ listener }, sendable, () => {
-      // A worker that dies meanwhile is reported by its exit.
-    })
+    // A worker that dies meanwhile is reported by its exit.
+    this.#child.send(message, sendable, () => sent())
   }
 
   kill(signal: KillSignal): void {

@@ -85,6 +85,11 @@ export const COUNTERS = counters({
     label: { name: 'code', values: ERROR_CODES },
   },
   connections: { kind: 'counter', name: 'tsgi_connections_total', help: 'Connections accepted.' },
+  handedOver: {
+    kind: 'counter',
+    name: 'tsgi_connections_handed_over_total',
+    help: 'Kept connections that a worker which drains, or has more than its share, handed to another.',
+  },
 })
 
 export const HISTOGRAMS = histograms({

@@ -67,6 +67,8 @@ export interface Decoder {
   next(): RequestEvent | undefined
   /** Bytes received that belong to no complete event yet, or a body that is not complete: an end of stream now is a truncation. */
   readonly midRequest: boolean
+  /** The highest request id used so far, where there are ids: what a decoder that goes on with the connection has to know. */
+  readonly highestId?: number
   /**
    * The response to `requestId` is complete, or was given up: what still comes of its body is dropped without an event, and the
    * peer may use the id again. Must be called, once per `begin` or `refuse`, where it exists: a FastCGI id is open until then.
@@ -102,7 +104,8 @@ export interface Encoder {
 /** One row of the registry (`protocols.ts`). */
 export interface Protocol {
   readonly name: 'uwsgi' | 'fastcgi' | 'scgi'
-  readonly createDecoder: (limits: DecoderLimits) => Decoder
+  /** @param highestId of the decoder that read the connection until now, between two requests */
+  readonly createDecoder: (limits: DecoderLimits, highestId?: number) => Decoder
   readonly encoder: Encoder
   /** A 101 passes, and the bytes after it (research: nginx uwsgi_pass and scgi_pass). */
   readonly carriesUpgrade: boolean

@@ -53,8 +53,7 @@ class FastcgiDecoder implements Decoder {
   readonly #queue = new ByteQueue()
   readonly #requests = new Map<number, ActiveRequest>()
   /** The highest id begun so far: the peer keeps ids small (section 3.3), so the ones below have been active. */
-  #highestId = 0
-
+  highestId: number
   /** What the next bytes are. `whole`: content that is only understood complete. */
   #reading: 'header' | 'whole' | 'params' | 'stdin' = 'header'
   /** Bytes to pass over first: padding, or content that nobody wants. */
@@ -73,8 +72,9 @@ class FastcgiDecoder implements Decoder {
   #borrower: ActiveRequest | undefined
   #failure: TsgiError | undefined
 
-  constructor(limits: DecoderLimits) {
+  constructor(limits: DecoderLimits, highestId: number) {
     this.#limits = limits
+    this.highestId = highestId
   }
 
   get midRequest(): boolean {
@@ -200,7 +200,7 @@ class FastcgiDecoder implements Decoder {
     const role = (this.#queue.at(0) << 8) | this.#queue.at(1)
     const keepConnection = (this.#queue.at(2) & FLAG_KEEP_CONNECTION) !== 0
     this.#takeWhole()
-    if (id > this.#highestId) this.#highestId = id
+    if (id > this.highestId) this.highestId = id
     if (role !== ROLE_RESPONDER) {
       return {
         kind: 'reply',
@@ -346,7 +346,7 @@ class FastcgiDecoder implements Decoder {
 
   /** The request of this record; undefined for one that is over, which section 3.3 says to ignore. */
   #activeRequest(): ActiveRequest | undefined {
-    if (this.#id > this.#highestId) throw this.#malformed(`belongs to request ${this.#id}, which was never begun`)
+    if (this.#id > this.highestId) throw this.#malformed(`belongs to request ${this.#id}, which was never begun`)
     return this.#requests.get(this.#id)
   }
 
@@ -393,7 +393,7 @@ class FastcgiDecoder implements Decoder {
 
 export const fastcgi: Protocol = {
   name: 'fastcgi',
-  createDecoder: (limits) => new FastcgiDecoder(limits),
+  createDecoder: (limits, highestId = 0) => new FastcgiDecoder(limits, highestId),
   encoder: fastcgiEncoder,
   carriesUpgrade: false,
   directive: { nginx: 'fastcgi_pass', apache: 'fcgi://' },

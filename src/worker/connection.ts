@@ -3,48 +3,19 @@
  * become exchanges, and what exchanges say becomes bytes.
  */
 
-import type { Socket } from 'node:net'
 import type { Upgraded } from '../application.ts'
 import { asError, TsgiError } from '../errors.ts'
-import type { Exchange } from '../gateway/exchange.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
-import type { Endpoint } from '../protocol/proxy-header.ts'
+import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
-/** What a worker is to its connections. */
-export interface ConnectionHost {
-  readonly lingerTimeoutMs: number
-  /** A peer that ends its side before the response has left. */
-  readonly halfCloseAborts: boolean
-  /** No further request is wanted: close each connection after its next response. */
-  readonly draining: boolean
-  createDecoder(protocol: Protocol): Decoder
-  createExchange(request: OpenRequest): Exchange
-  /** Runs the application, now or when the worker's cap has room. */
-  admit(request: OpenRequest): void
-  /** Not done within its first turn: to be settled before the next. */
-  unsettled(connection: Connection): void
-  /** A connection that turned out to speak HTTP. */
-  readonly serveHttp: ServeHttp
-  /** Every connection begins with a PROXY protocol header. */
-  readonly proxyProtocol: boolean
-  protocolError(connection: Connection, error: Error): void
-  closed(connection: Connection): void
-}
-
-/**
- * @param head what was read of the connection already
- * @param source who connected, as a PROXY protocol header says
- */
-export type ServeHttp = (socket: Socket, head: Uint8Array, source: Endpoint | undefined) => void
-
 export class Connection implements TransportEvents, Carrier {
-  readonly #host: ConnectionHost
+  readonly #host: ConnectionHost<Connection>
   /** Where the socket may speak several protocols, until it is known which. */
   readonly #first: FirstBytes | undefined
-  readonly address: string
+  readonly listener: ConnectionStart['listener']
   /** May idle between requests: not counted against the worker's cap. */
   readonly kept: boolean
   #spoken: Spoken | undefined
@@ -56,26 +27,29 @@ export class Connection implements TransportEvents, Carrier {
   /** Since when the peer owes us something: the rest of a head or of a body. */
   #waitingSinceMs: number
   #requests = 0
+  #requestsBefore = 0
+  /** Requests between the last two sweeps. */
+  recentRequests = 0
+  /** To be handed over as soon as nothing is open on it. */
+  #leaving = false
   #lingering = false
   #detached = false
   #over = false
   #waiters: (() => void)[] = []
 
-  /** @param address of the listener, for logs */
   constructor(
-    host: ConnectionHost,
-    expected: readonly Protocol[],
-    address: string,
-    nowMs: number,
+    host: ConnectionHost<Connection>,
+    { listener, expected, nowMs, resumed }: ConnectionStart,
     open: (events: TransportEvents) => Transport,
   ) {
     this.#host = host
-    this.address = address
+    this.listener = listener
     this.#waitingSinceMs = nowMs
     const only = expected.length === 1 ? expected[0] : undefined
     this.kept = only === undefined || keepsConnections(only)
-    if (only !== undefined && !host.proxyProtocol) this.#spoken = speak(only, host)
+    if (only !== undefined && (resumed !== undefined || !host.proxyProtocol)) this.#spoken = speak(only, host, resumed)
     else this.#first = new FirstBytes(expected, only === undefined, host.proxyProtocol)
+    if (resumed !== undefined) this.#requests = this.#requestsBefore = 1 // it has served, and owes nothing
     this.#transport = open(this)
   }
 
@@ -173,14 +147,17 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   keeps(request: OpenRequest): boolean {
-    return request.keepConnection && !this.#host.draining
+    return request.keepConnection && (!this.#host.draining || (this.#host.handsOver && this.#transport.movable))
   }
 
   responded(request: OpenRequest): void {
     this.#closeRequest(request)
     if (this.#over) return
     this.flow()
-    if (this.keeps(request)) return
+    if (this.keeps(request)) {
+      if (this.#leaving || this.#host.draining) this.handOver()
+      return
+    }
     if (this.#open.size > 0) return
     if (request.bodyComplete) this.#transport.end()
     else {
@@ -219,9 +196,25 @@ export class Connection implements TransportEvents, Carrier {
     return this.#open.size === 0 && !this.#midRequest && !this.#detached
   }
 
+  /**
+   * To another worker: at once where nothing is half read or half sent, else after the next response. The peer does not see it,
+   * and what it sends meanwhile waits in the kernel. Closing instead would lose the request that it may be sending right now.
+   */
+  handOver(): void {
+    this.#leaving = true
+    if (this.#over || this.#requests === 0 || !this.idle) return
+    const handle = this.#transport.release()
+    if (handle === undefined) return
+    this.#detached = true
+    this.#host.handOver(this, handle, this.#spoken?.decoder.highestId ?? 0, () => this.closed())
+  }
+
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
     if (this.#over || this.#detached || this.#lingering) return
+    this.recentRequests = this.#requests - this.#requestsBefore
+    this.#requestsBefore = this.#requests
+    if (this.#leaving) this.handOver()
     if (limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
     for (const request of this.#open.values()) {
       if (!request.bodyComplete && request.wantsBody) {
@@ -323,7 +316,7 @@ export class Connection implements TransportEvents, Carrier {
         this.settle()
         return
       case 'gateway':
-        this.#spoken = speak(verdict.protocol, this.#host)
+        this.#spoken = speak(verdict.protocol, this.#host, undefined)
         // Its socket must be made outside of every application's async context, for it serves several requests.
         if (keepsConnections(verdict.protocol)) this.#transport.settle()
         this.#decode(this.#spoken.decoder, verdict.bytes)
@@ -370,9 +363,9 @@ interface Spoken {
   readonly decoder: Decoder
 }
 
-const speak = (protocol: Protocol, host: ConnectionHost): Spoken => ({
+const speak = (protocol: Protocol, host: ConnectionHost<Connection>, resumed: number | undefined): Spoken => ({
   protocol,
-  decoder: host.createDecoder(protocol),
+  decoder: host.createDecoder(protocol, resumed),
 })
 
 const clientLeft = (): TsgiError => new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection')

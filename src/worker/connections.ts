@@ -5,17 +5,23 @@ import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit } from '../log/rate-limit.ts'
-import type { ListenerInfo } from '../messages.ts'
+import type { KeptConnection, ListenerInfo } from '../messages.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
-import { Connection, type ConnectionHost, keepsConnections, type ServeHttp } from './connection.ts'
+import { PROTOCOLS } from '../protocol/protocols.ts'
+import { Connection, keepsConnections } from './connection.ts'
+import type { ConnectionHost, ServeHttp } from './connection-host.ts'
 import { HandleTransport } from './handle-transport.ts'
 import type { OpenRequest } from './open-request.ts'
-import type { RawHandle } from './raw-handle.ts'
+import { adopt, type RawHandle } from './raw-handle.ts'
 import type { Requests } from './requests.ts'
 import { SocketTransport } from './socket-transport.ts'
 
+export type PassOn = (handle: RawHandle, kept: KeptConnection, sent: () => void) => void
+
 export interface ConnectionSettings {
+  /** Which of the two transports a connection gets that was handed over. */
+  readonly fast: boolean
   readonly limits: DecoderLimits
   /** 0: no limit */
   readonly readTimeoutMs: number
@@ -25,10 +31,13 @@ export interface ConnectionSettings {
   readonly proxyProtocol: boolean
 }
 
+/** What may be handed over. */
+const KEPT = Object.values(PROTOCOLS).filter(keepsConnections)
+
 /** The same mistake of the same front server is said this often at most. */
 const REPEAT_INTERVAL_MS = 10_000
 
-export class Connections implements ConnectionHost {
+export class Connections implements ConnectionHost<Connection> {
   readonly #requests: Requests
   readonly #settings: ConnectionSettings
   readonly #log: Log
@@ -38,9 +47,12 @@ export class Connections implements ConnectionHost {
   #unsettled: Connection[] = []
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   #draining = false
+  #handsOver = false
   /** Open connections that may idle between requests. */
   #kept = 0
   serveHttp: ServeHttp = (socket) => void socket.destroy()
+  /** Sends a descriptor to the master, for another worker. @param sent calls back when it is on its way */
+  passOn: PassOn = (_handle, _kept, sent) => sent()
   /** Called when a connection has closed: there may be nothing left to wait for. */
   onClosed: () => void = () => undefined
 
@@ -67,6 +79,10 @@ export class Connections implements ConnectionHost {
     return this.#draining
   }
 
+  get handsOver(): boolean {
+    return this.#handsOver
+  }
+
   get size(): number {
     return this.#open.size
   }
@@ -81,7 +97,7 @@ export class Connections implements ConnectionHost {
     this.#counters.add('connections')
     let transport: HandleTransport | undefined
     const kept = expected.length > 0 && expected.every(keepsConnections)
-    const connection = new Connection(this, expected, listener.address, performance.now(), (events) => {
+    const connection = new Connection(this, { listener, expected, nowMs: performance.now() }, (events) => {
       transport = new HandleTransport(handle, events, kept, listener.transport === 'tcp')
       return transport
     })
@@ -97,9 +113,7 @@ export class Connections implements ConnectionHost {
     this.#counters.add('connections')
     const connection = new Connection(
       this,
-      expected,
-      listener.address,
-      performance.now(),
+      { listener, expected, nowMs: performance.now() },
       (events) => new SocketTransport(socket, events),
     )
     this.#add(connection)
@@ -110,8 +124,32 @@ export class Connections implements ConnectionHost {
     if (connection.kept) this.#kept++
   }
 
-  createDecoder(protocol: Protocol): Decoder {
-    return protocol.createDecoder(this.#settings.limits)
+  /** A kept connection that another worker served until now. */
+  takeOver(handle: RawHandle, { address, transport, highestId }: KeptConnection): void {
+    const start = { listener: { address, transport }, expected: KEPT, nowMs: performance.now(), resumed: highestId }
+    let opened: HandleTransport | undefined
+    const connection = new Connection(this, start, (events) => {
+      if (!this.#settings.fast) return new SocketTransport(adopt(handle, {}), events)
+      opened = new HandleTransport(handle, events, true, transport === 'tcp')
+      return opened
+    })
+    this.#add(connection)
+    opened?.open()
+    if (this.#handsOver) connection.handOver()
+  }
+
+  handOver(connection: Connection, handle: RawHandle, highestId: number, sent: () => void): void {
+    this.#counters.add('handedOver')
+    const { address, transport } = connection.listener
+    const kept = { address, transport, highestId, requestsPerSecond: connection.recentRequests }
+    this.passOn(handle, kept, () => {
+      handle.close()
+      sent()
+    })
+  }
+
+  createDecoder(protocol: Protocol, resumed: number | undefined): Decoder {
+    return protocol.createDecoder(this.#settings.limits, resumed)
   }
 
   createExchange(request: OpenRequest): Exchange {
@@ -136,7 +174,7 @@ export class Connections implements ConnectionHost {
   protocolError(connection: Connection, error: Error): void {
     const code = error instanceof TsgiError ? error.code : undefined
     if (code !== undefined) this.#counters.add(`protocolErrors.${code}`)
-    const { address } = connection
+    const { address } = connection.listener
     this.#say(`${address} ${error.message}`, (suppressed) => {
       const about = { listener: address, code, ...(suppressed > 0 && { suppressed }) }
       if (code === undefined) this.#log.error({ ...about, err: error }, 'a decoder failed: this is a bug in tsgi')
@@ -155,9 +193,28 @@ export class Connections implements ConnectionHost {
     for (const connection of this.#open) connection.sweep(nowMs, this.#settings.readTimeoutMs)
   }
 
-  /** From now on each connection closes after its next response. */
-  drain(): void {
+  /**
+   * From now on each connection closes after its next response.
+   * @param handOver kept ones do not: another worker goes on with them
+   */
+  drain(handOver: boolean): void {
     this.#draining = true
+    this.#handsOver = handOver
+    if (!handOver) return
+    for (const connection of [...this.#open]) if (connection.kept) connection.handOver()
+  }
+
+  /** Hands over connections that bring `requestsPerSecond` together, or less where they cannot be divided so. */
+  shed(requestsPerSecond: number): void {
+    let left = requestsPerSecond
+    const busiestFirst = [...this.#open]
+      .filter(({ kept, recentRequests }) => kept && recentRequests > 0)
+      .sort((one, other) => other.recentRequests - one.recentRequests)
+    for (const connection of busiestFirst) {
+      if (connection.recentRequests > left) continue
+      left -= connection.recentRequests
+      connection.handOver()
+    }
   }
 
   /** The time to drain is over. */

@@ -85,6 +85,12 @@ export class HandleTransport implements Transport {
     return this.#adopted().detach()
   }
 
+  readonly movable = true
+
+  release(): RawHandle | undefined {
+    return this.#closed ? undefined : this.#adopted().release()
+  }
+
   settle(): void {
     if (!this.#closed) this.#adopted()
   }

@@ -47,7 +47,8 @@ export class Listeners {
   readonly #settings: ListenerSettings
   readonly #accepting: Accepting
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
-  #copies: ListeningCopy[] = []
+  /** By the number of the listener. */
+  readonly #copies = new Map<number, ListeningCopy>()
   #accepted = 0
   /** Kept when the copies are let go: their handshakes go on. */
   #acceptors: TlsAcceptor[] = []
@@ -60,14 +61,16 @@ export class Listeners {
 
   /** All copies have come. */
   get complete(): boolean {
-    return this.#copies.length === this.#infos.length
+    return this.#copies.size === this.#infos.length
   }
 
-  /** @param handle the copy of listener `index` that the master sent */
+  /** @param handle the copy of listener `index` that the master sent; takes the place of an earlier one */
   add(index: number, handle: unknown): void {
     const listener = this.#infos[index]
     if (listener === undefined) throw new RangeError(`the master sent a socket number ${index} that nobody announced`)
-    this.#copies.push(this.#listen(handle, listener))
+    const before = this.#copies.get(index)
+    this.#copies.set(index, this.#listen(handle, listener))
+    before?.close()
   }
 
   /** Connections between accept and the end of their TLS handshake. */
@@ -95,9 +98,8 @@ export class Listeners {
 
   release(): void {
     this.#acceptors = this.#acceptors.filter(({ handshakes }) => handshakes > 0)
-    const copies = this.#copies
-    this.#copies = []
-    for (const copy of copies) copy.close()
+    for (const copy of this.#copies.values()) copy.close()
+    this.#copies.clear()
   }
 
   #listen(handle: unknown, listener: ListenerInfo): ListeningCopy {

@@ -1,15 +1,17 @@
 /** A worker process: started by the master, with its messages on descriptor 3 and sockets over Node's own channel. */
 
+import type { SendHandle } from 'node:child_process'
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { createLog, type Log } from '../log/logger.ts'
-import { parseMasterMessage } from '../message-schemas.ts'
-import type { MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { parseHandedOver, parseMasterMessage } from '../message-schemas.ts'
+import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
+import { isRawHandle, type RawHandle } from './raw-handle.ts'
 import { Worker } from './worker.ts'
 
 const CHANNEL_FD = 3
@@ -31,6 +33,9 @@ function main(): void {
         case 'drain':
           if (worker === undefined) process.exit(0)
           worker.drain(message.graceMs, message.why, message.last)
+          return
+        case 'shed':
+          worker?.shed(message.requestsPerSecond)
           return
         case 'quit':
           if (worker === undefined) process.exit(0)
@@ -76,6 +81,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       fast,
       log,
       send: (message) => channel.send(message),
+      passOn,
       draining: () => loaded.draining?.(),
       drained: (why) => {
         log.debug({ why }, 'drained')
@@ -85,6 +91,8 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     process.on('message', (message: unknown, handle: unknown) => {
       const index = indexOf(message)
       if (index !== undefined) worker.takeSocket(index, handle)
+      const kept = parseHandedOver(message)
+      if (kept !== undefined && isRawHandle(handle)) worker.takeConnection(kept, handle)
     })
     await loaded.startup?.()
     await worker.start()
@@ -97,6 +105,15 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     channel.send({ kind: 'failed', exitCode, message: error.message, stack }, () => process.exit(exitCode))
     return undefined
   }
+}
+
+/** Over Node's own channel, which carries descriptors. */
+function passOn(handle: RawHandle, connection: KeptConnection, sent: () => void): void {
+  // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
+  const sendable = handle as unknown as SendHandle
+  if (process.send === undefined || !process.connected) sent()
+  // Whether it arrived or not, it is closed here: then the front server sees a connection that ended between two requests.
+  else process.send({ connection }, sendable, {}, () => sent())
 }
 
 /** The message in which a socket comes: `{ listener: 0 }`; anything else on this channel is an application's. */

@@ -51,6 +51,30 @@ export function adopt(handle: RawHandle, options: SocketConstructorOpts): Socket
   return new Socket(withHandle)
 }
 
+interface ReadingHandle extends RawHandle {
+  readStop(): number
+}
+
+/** The handle of a plain Socket, where it can be told to stop reading. */
+export function handleOf(socket: Socket): ReadingHandle | undefined {
+  const handle: unknown = Reflect.get(socket, '_handle')
+  return isReadingHandle(handle) ? handle : undefined
+}
+
+const isReadingHandle = (handle: unknown): handle is ReadingHandle =>
+  isRawHandle(handle) && 'readStop' in handle && typeof handle.readStop === 'function'
+
+/**
+ * Takes the connection out of its Socket, which is dead afterwards. What the peer has sent and nobody has read stays in the
+ * kernel, for whoever gets the descriptor. (process.send takes a Socket apart in the same way, but lets it read on meanwhile.)
+ */
+export function takeHandle(socket: Socket): RawHandle | undefined {
+  const handle = handleOf(socket)
+  handle?.readStop()
+  Reflect.set(socket, '_handle', null)
+  return handle
+}
+
 const PROBE = 'probe'
 const PROBE_TIMEOUT_MS = 2000
 

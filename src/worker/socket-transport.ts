@@ -2,7 +2,9 @@
 
 import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import { breakOff } from './break-off.ts'
+import { handleOf, type RawHandle, takeHandle } from './raw-handle.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
 export class SocketTransport implements Transport {
@@ -89,14 +91,31 @@ export class SocketTransport implements Transport {
 
   detach(): Socket {
     clearTimeout(this.#lingering)
+    this.#forget()
+    this.#socket.once('close', () => this.#events.closed())
+    return this.#socket
+  }
+
+  get movable(): boolean {
+    return !(this.#socket instanceof TLSSocket) && handleOf(this.#socket) !== undefined
+  }
+
+  release(): RawHandle | undefined {
+    const socket = this.#socket
+    if (!this.movable || this.#ended || socket.destroyed || socket.readableEnded) return undefined
+    if (socket.readableLength > 0 || socket.writableLength > 0) return undefined
+    const handle = takeHandle(socket)
+    if (handle !== undefined) this.#forget()
+    return handle
+  }
+
+  #forget(): void {
     const socket = this.#socket
     socket.off('data', this.#onData)
     socket.off('end', this.#onEnd)
     socket.off('drain', this.#onDrain)
     socket.off('error', this.#onError)
-    socket.once('close', () => this.#events.closed())
     socket.off('close', this.#onClose)
-    return socket
   }
 
   settle(): void {

@@ -1,6 +1,7 @@
 /** The socket side of a connection, in one of two forms: a net.Socket (documented), or a bare handle that becomes one when needed. */
 
 import type { Socket } from 'node:net'
+import type { RawHandle } from './raw-handle.ts'
 
 /** What a connection is told. */
 export interface TransportEvents {
@@ -32,6 +33,13 @@ export interface Transport {
   reset(): void
   /** Gives the connection away as a socket in its usual, flowing form; no event is reported any more. */
   detach(): Socket
+  /** Another process could go on with it: there is no more to it than its descriptor, as TLS would be. */
+  readonly movable: boolean
+  /**
+   * Gives the descriptor away, for another process to go on with; nothing is reported any more, not even `closed`.
+   * @returns undefined where something that was read or written is still on its way here: ask again later
+   */
+  release(): RawHandle | undefined
   /** Waits from now on for what the event loop has to tell: called when a request was not done within its first turn. */
   settle(): void
 }

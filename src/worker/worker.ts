@@ -4,13 +4,14 @@ import type { Application } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import { createAccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
-import type { Tick, WorkerBoot, WorkerMessage } from '../messages.ts'
+import type { KeptConnection, Tick, WorkerBoot, WorkerMessage } from '../messages.ts'
 import { Counters } from '../metrics/counters.ts'
 import type { Options } from '../options/table.ts'
-import { Connections } from './connections.ts'
+import { Connections, type PassOn } from './connections.ts'
 import { fileWrapper } from './file-wrapper.ts'
 import { HttpListener } from './http-listener.ts'
 import { allowedPeers, Listeners } from './listeners.ts'
+import type { RawHandle } from './raw-handle.ts'
 import { Requests } from './requests.ts'
 import { retireReason, withJitter } from './retire.ts'
 
@@ -27,6 +28,7 @@ export interface WorkerStart {
   /** Draining begins: what would stay open for ever is told to end. */
   readonly draining: () => void
   readonly send: (message: WorkerMessage) => void
+  readonly passOn: PassOn
   /** Everything is served, nothing is open. */
   readonly drained: (why: string) => void
 }
@@ -53,7 +55,7 @@ export class Worker {
   #utilization = performance.eventLoopUtilization()
   #onAccepting: () => void = () => undefined
 
-  constructor({ application, boot, options, fast, log, send, draining, drained }: WorkerStart) {
+  constructor({ application, boot, options, fast, log, send, passOn, draining, drained }: WorkerStart) {
     this.#options = options
     this.#log = log
     this.#send = send
@@ -73,6 +75,7 @@ export class Worker {
     this.#connections = new Connections(
       this.#requests,
       {
+        fast,
         limits: {
           maxParamsBytes: options.maxParamsBytes,
           maxParams: options.maxParams,
@@ -111,6 +114,7 @@ export class Worker {
       closesIdle: options.debug,
     })
     this.#http.onBegun = () => this.#letGoWhenFull()
+    this.#connections.passOn = passOn
     this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
     this.#requests.onDone = () => this.#settled()
     this.#connections.onClosed = () => this.#settled()
@@ -127,10 +131,10 @@ export class Worker {
     await accepting
   }
 
-  /** @param handle the copy of listener `index`; closed again where it comes too late */
+  /** @param handle the copy of listener `index`; closed again where it comes too late, or while this worker is at its cap */
   takeSocket(index: number, handle: unknown): void {
     this.#listeners.add(index, handle)
-    if (this.#phase === 'draining' || this.#phase === 'left') {
+    if (this.#phase === 'draining' || this.#phase === 'left' || this.#phase === 'full') {
       this.#listeners.release()
       return
     }
@@ -140,18 +144,28 @@ export class Worker {
     this.#letGoWhenFull()
   }
 
-  /** @param last nobody listens on these sockets after this worker */
-  drain(graceMs: number, why: string, last: boolean): void {
-    if (last) this.#listeners.emptyQueue(() => this.#drain(graceMs, why))
-    else this.#drain(graceMs, why)
+  /** @param handle of a connection that another worker hands over */
+  takeConnection(kept: KeptConnection, handle: RawHandle): void {
+    if (this.#phase === 'left') handle.close()
+    else this.#connections.takeOver(handle, kept)
   }
 
-  #drain(graceMs: number, why: string): void {
+  shed(requestsPerSecond: number): void {
+    if (this.#phase === 'accepting' || this.#phase === 'full') this.#connections.shed(requestsPerSecond)
+  }
+
+  /** @param last nobody listens on these sockets after this worker */
+  drain(graceMs: number, why: string, last: boolean): void {
+    if (last) this.#listeners.emptyQueue(() => this.#drain(graceMs, why, last))
+    else this.#drain(graceMs, why, last)
+  }
+
+  #drain(graceMs: number, why: string, last: boolean): void {
     if (this.#phase === 'draining' || this.#phase === 'left') return
     this.#phase = 'draining'
     this.#why = why
     this.#listeners.release()
-    this.#connections.drain()
+    this.#connections.drain(!last)
     this.#http.drain()
     this.#draining()
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()

@@ -1,0 +1,48 @@
+/** What a connection asks of its worker, and what it is told when it begins. */
+
+import type { Socket } from 'node:net'
+import type { Exchange } from '../gateway/exchange.ts'
+import type { ListenerInfo } from '../messages.ts'
+import type { Decoder, Protocol } from '../protocol/codec.ts'
+import type { Endpoint } from '../protocol/proxy-header.ts'
+import type { OpenRequest } from './open-request.ts'
+import type { RawHandle } from './raw-handle.ts'
+
+/** What a worker is to its connections. */
+export interface ConnectionHost<Connection> {
+  readonly lingerTimeoutMs: number
+  /** A peer that ends its side before the response has left. */
+  readonly halfCloseAborts: boolean
+  /** No further request is wanted: each connection is handed over or closed after its next response. */
+  readonly draining: boolean
+  /** Another worker goes on with what is handed over. */
+  readonly handsOver: boolean
+  createDecoder(protocol: Protocol, resumed: number | undefined): Decoder
+  createExchange(request: OpenRequest): Exchange
+  /** Runs the application, now or when the worker's cap has room. */
+  admit(request: OpenRequest): void
+  /** Not done within its first turn: to be settled before the next. */
+  unsettled(connection: Connection): void
+  /** A connection that turned out to speak HTTP. */
+  readonly serveHttp: ServeHttp
+  /** Every connection begins with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
+  protocolError(connection: Connection, error: Error): void
+  /** Sends the descriptor away. @param sent tells when it is gone */
+  handOver(connection: Connection, handle: RawHandle, highestId: number, sent: () => void): void
+  closed(connection: Connection): void
+}
+
+/**
+ * @param head what was read of the connection already
+ * @param source who connected, as a PROXY protocol header says
+ */
+export type ServeHttp = (socket: Socket, head: Uint8Array, source: Endpoint | undefined) => void
+
+export interface ConnectionStart {
+  readonly listener: Pick<ListenerInfo, 'address' | 'transport'>
+  readonly expected: readonly Protocol[]
+  readonly nowMs: number
+  /** It served requests in another worker: the highest id among them. */
+  readonly resumed?: number
+}
