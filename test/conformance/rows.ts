@@ -18,7 +18,7 @@ export interface Row {
   readonly noLength: '' | '0'
 }
 
-const row = (protocol: Row['protocol'], transport: Row['transport']): Row => ({
+export const row = (protocol: Row['protocol'], transport: Row['transport']): Row => ({
   name: `${protocol} over ${transport}`,
   protocol,
   transport,

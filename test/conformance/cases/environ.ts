@@ -183,7 +183,8 @@ export const environCases: readonly Case[] = [
     name: 'T15 the environment of the process does not leak',
     run: async (gateway) => {
       const variables = await variablesOf(gateway, {})
-      for (const name of ['PATH', 'HOME', 'NODE_ENV', 'TSGI_ACCEPT']) expect(variables).not.toHaveProperty(name)
+      for (const name of ['PATH', 'HOME', 'NODE_ENV', 'TSGI_ACCEPT', 'DEPLOYED'])
+        expect(variables).not.toHaveProperty(name)
     },
   },
   {

@@ -144,4 +144,10 @@ export const lifeCases: readonly Case[] = [
       }
     },
   },
+  {
+    name: 'T100 no gateway protocol carries early hints: the key is absent',
+    run: async (gateway) => {
+      expect(JSON.parse((await gateway.ask('/hints')).text)).toEqual({ present: false })
+    },
+  },
 ]
