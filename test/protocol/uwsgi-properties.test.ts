@@ -93,7 +93,7 @@ test('random and damaged packets give the same events however they are cut, or a
     'TSGI_PROTOCOL_TOO_LARGE',
     'TSGI_PROTOCOL_BAD_REQUEST',
   ]) {
-    expect(seen.get(outcome) ?? 0, `${outcome}: ${JSON.stringify([...seen])}`).toBeGreaterThan(100)
+    expect(seen.get(outcome) ?? 0, `${outcome}: ${JSON.stringify([...seen])}`).toBeGreaterThan(50)
   }
 })
 
