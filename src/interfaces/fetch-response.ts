@@ -15,7 +15,7 @@ export function sendResponse(
   environ: Environ,
   startResponse: StartResponse,
 ): Body | PromiseLike<Body> {
-  if (!(response instanceof NativeResponse)) {
+  if (!isResponse(response)) {
     throw new TypeError(`the fetch handler must return a Response, not ${describe(response)}`)
   }
   const plain: PlainResponse = LazyResponse.plain(response) ?? {
@@ -35,6 +35,18 @@ export function sendResponse(
     return [typeof body === 'string' ? Buffer.from(body) : body]
   }
   return sendStream(body, status, headers, environ, startResponse)
+}
+
+/** Libraries bring Response classes of their own (`@whatwg-node/fetch` below GraphQL Yoga): what has the members is one. */
+function isResponse(value: unknown): value is Response {
+  if (value instanceof NativeResponse) return true
+  if (typeof value !== 'object' || value === null) return false
+  if (!('status' in value && 'statusText' in value && 'headers' in value && 'body' in value)) return false
+  const { status, statusText, headers, body } = value
+  const hasHeaders = typeof headers === 'object' && headers !== null && Symbol.iterator in headers
+  // Got, not looked for with `in`: the stream may be a Proxy.
+  const hasBody = body === null || (typeof body === 'object' && typeof Reflect.get(body, 'getReader') === 'function')
+  return typeof status === 'number' && typeof statusText === 'string' && hasHeaders && hasBody
 }
 
 function statusLine(code: number, text: string): Status {

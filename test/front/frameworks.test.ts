@@ -10,6 +10,7 @@ import { httpRequest, openHttp } from '../support/http-client.ts'
 import { type Front, startNginx } from '../support/nginx.ts'
 import { describeWith } from '../support/peers.ts'
 import { socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
+import { type Check, FRAMEWORKS, type Framework } from './frameworks.ts'
 
 const examples = join(import.meta.dirname, '..', '..', 'examples')
 const ownApps = join(import.meta.dirname, 'apps')
@@ -69,62 +70,177 @@ const json = (value: unknown) => ({
 
 const protocols: readonly Name[] = ['uwsgi', 'fastcgi']
 
-const frameworks = [
-  ['express/app.ts', 'Hello from Express 5!'],
-  ['express4/app.js', 'Hello from Express 4!'],
-  ['koa/app.js', 'Hello from Koa!'],
-  ['fastify/server.ts', 'Hello from Fastify!'],
-  ['hono/app.ts', 'Hello from Hono!'],
-  ['h3/app.js', 'Hello from h3!'],
-] as const
+type AskSpec = Omit<Parameters<typeof httpRequest>[1], 'path'>
 
-for (const [app, greeting] of frameworks) {
-  withExample(app, (running) => {
-    describe.each(protocols)('over %s', (protocol) => {
-      const ask = (path: string, request: Omit<Parameters<typeof httpRequest>[1], 'path'> = {}) =>
-        httpRequest({ port: running().ports[protocol] }, { path, ...request })
+const asker =
+  (running: () => Running, protocol: Name) =>
+  (path: string, request: AskSpec = {}) =>
+    httpRequest({ port: running().ports[protocol] }, { path, ...request })
 
-      test('greets, and echoes JSON', async () => {
-        const hello = await ask('/')
-        expect([hello.status, hello.text, hello.complete]).toEqual([200, greeting, true])
-        const echoed = await ask('/echo', json({ a: ['ä', 1] }))
-        expect([echoed.status, JSON.parse(echoed.text)]).toEqual([201, { a: ['ä', 1] }])
+/** Each as docs/frameworks.md names it. */
+const RUN: Readonly<Record<Check, (running: () => Running, framework: Framework) => void>> = {
+  greets: (running, framework) => {
+    test.each(protocols)('greets over %s, and HEAD has the head and no body', async (protocol) => {
+      const ask = asker(running, protocol)
+      const hello = await ask('/')
+      expect([hello.status, hello.text, hello.complete]).toEqual([200, framework.greeting, true])
+      const head = await ask('/', { method: 'HEAD' })
+      expect([head.status, head.bodyBytes]).toEqual([200, 0])
+    })
+  },
+  echoes: (running) => {
+    test.each(protocols)('echoes JSON over %s', async (protocol) => {
+      const echoed = await asker(running, protocol)('/echo', json({ a: ['ä', 1] }))
+      expect([echoed.status, JSON.parse(echoed.text)]).toEqual([201, { a: ['ä', 1] }])
+    })
+  },
+  knows: (running) => {
+    test.each(protocols)('knows route and client over %s', async (protocol) => {
+      const user = await asker(running, protocol)('/users/7?x=1')
+      expect(JSON.parse(user.text)).toMatchObject({ id: '7', ip: '127.0.0.1' })
+    })
+  },
+  notFound: (running) => {
+    test.each(protocols)('says what it does not know over %s', async (protocol) => {
+      expect((await asker(running, protocol)('/no/such/page')).status).toBe(404)
+    })
+  },
+  fails: (running) => {
+    test.each(protocols)('answers an error of a handler over %s as it does elsewhere', async (protocol) => {
+      expect((await asker(running, protocol)('/fails')).status).toBe(503)
+    })
+  },
+  graphql: (running) => {
+    test.each(protocols)('answers GraphQL over %s', async (protocol) => {
+      const ask = asker(running, protocol)
+      const query = async (text: string) => JSON.parse((await ask('/graphql', json({ query: text }))).text)
+      expect(await query('{ hello(name: "a") }')).toEqual({ data: { hello: 'Hello, a!' } })
+      const said = (await query('mutation { say(text: "b") }')).data.say
+      expect((await query('{ messages }')).data.messages.length).toBe(said)
+      expect((await ask('/graphql', json({ query: '{ nothing }' }))).text).toContain('Cannot query field')
+      const events = await ask('/graphql', {
+        ...json({ query: 'subscription { countdown(from: 2) }' }),
+        headers: [
+          ['Content-Type', 'application/json'],
+          ['Accept', 'text/event-stream'],
+        ],
       })
+      expect(events.text.match(/"countdown":\d/g)).toEqual(['"countdown":2', '"countdown":1'])
+    })
+  },
+  gigantic: (running) => {
+    test('says in its log what was taken over', async () => {
+      await running().tsgi.waitForLog(/wanted to listen on port 3000/)
+    })
 
-      test('HEAD has the head and no body', async () => {
-        const head = await ask('/', { method: 'HEAD' })
-        expect([head.status, head.bodyBytes]).toEqual([200, 0])
+    test.each(protocols)('answers over %s, and gives 5 MB back', async (protocol) => {
+      const target = { port: running().ports[protocol] }
+      expect((await httpRequest(target, { path: '/a%20b?c' })).text).toBe('GET /a%20b?c from 127.0.0.1\n')
+      const body = Buffer.alloc(5_000_000, 'tsgi')
+      const echoed = await httpRequest(target, { method: 'POST', path: '/', body })
+      expect(echoed.body.equals(body)).toBe(true)
+      expect(echoed.complete).toBe(true)
+    })
+  },
+  events: (running) => {
+    test.each(protocols)('streams events over %s', async (protocol) => {
+      const response = await httpRequest({ port: running().ports[protocol] }, { path: '/events' })
+      expect(response.text.match(/^data: .*$/gm)).toEqual(['data: tick 1', 'data: tick 2', 'data: tick 3'])
+    })
+  },
+  leaves: (running) => {
+    test.each(protocols)('sends each event when it happens, over %s, and sees the client leave', async (protocol) => {
+      const connection = await openHttp({ port: running().ports[protocol] })
+      connection.send('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
+      const events: string[] = []
+      const reading = connection
+        .readResponse({
+          onBody: (chunk) => {
+            events.push(chunk.toString())
+            if (events.length === 2) connection.destroy()
+          },
+        })
+        .catch((error: unknown) => error)
+      await reading
+      expect(events.join('')).toContain('data: tick 2')
+      await running().tsgi.waitForLog(/client left after/)
+    })
+  },
+  uploads: (running, framework) => {
+    const content = Buffer.alloc(2_000_000, 'upload')
+    const sha256 = createHash('sha256').update(content).digest('hex')
+    test.each(protocols)('takes a file over %s', async (protocol) => {
+      const form = new FormData()
+      form.set('file', new Blob([content]), 'file.bin')
+      const encoded = new Response(form)
+      const response = await httpRequest(
+        { port: running().ports[protocol] },
+        {
+          method: 'POST',
+          path: `/${framework.packageName}`,
+          headers: [['Content-Type', encoded.headers.get('content-type') ?? '']],
+          body: new Uint8Array(await encoded.arrayBuffer()),
+        },
+      )
+      expect(JSON.parse(response.text)).toEqual({ name: 'file.bin', bytes: content.length, sha256 })
+    })
+  },
+  webSocket: (running) => {
+    test.each(['uwsgi', 'scgi'] as const)('talks over %s', async (protocol) => {
+      const socket = new WebSocket(`ws://127.0.0.1:${running().ports[protocol]}/ws`)
+      await once(socket, 'open')
+      const large = 'x'.repeat(300_000)
+      for (const text of ['hello', large]) {
+        const heard = once(socket, 'message')
+        socket.send(text)
+        expect(String((await heard)[0])).toBe(`127.0.0.1: ${text}`)
+      }
+      socket.close(4001, 'enough')
+      expect((await once(socket, 'close'))[0]).toBe(4001)
+    })
+
+    test('hears 1001 when its worker drains', async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${running().ports.uwsgi}/ws`)
+      await once(socket, 'open')
+      running().tsgi.signal('SIGHUP')
+      expect((await once(socket, 'close'))[0]).toBe(1001)
+    })
+
+    test('is refused over FastCGI with 501, and the log says what to use', async () => {
+      const socket = new WebSocket(`ws://127.0.0.1:${running().ports.fastcgi}/ws`)
+      const [, response] = await once(socket, 'unexpected-response')
+      expect(response.statusCode).toBe(501)
+      await running().tsgi.waitForLog(/answered 501.*uwsgi_pass or scgi_pass/)
+    })
+  },
+  socketIo: (running) => {
+    test.each([
+      ['uwsgi', 'websocket'],
+      ['uwsgi', 'polling'],
+      ['fastcgi', 'polling'],
+    ] as const)('over %s by %s', async (protocol, transport) => {
+      const client = io(`http://127.0.0.1:${running().ports[protocol]}`, {
+        transports: [transport],
+        reconnection: false,
       })
+      const welcomed = new Promise((resolve, reject) => {
+        client.on('welcome', resolve)
+        client.on('connect_error', reject)
+      })
+      expect(await welcomed).toBe(transport)
+      expect(await client.emitWithAck('say', 'hi')).toBe('heard hi')
+      client.close()
+    })
+  },
+}
 
-      if (app.startsWith('express') || app.startsWith('fastify')) {
-        test('knows the client, and says what it does not know', async () => {
-          expect(JSON.parse((await ask('/users/7?x=1')).text)).toMatchObject({ id: '7', ip: '127.0.0.1' })
-          expect((await ask('/no/such/page')).status).toBe(404)
-        })
-      }
-      if (app.startsWith('express')) {
-        test('an error of the application is answered as Express does', async () => {
-          expect((await ask('/fails')).status).toBe(503)
-        })
-      }
+for (const framework of FRAMEWORKS) {
+  withExample(framework.example, (running) => {
+    describe(framework.name, () => {
+      for (const check of framework.checks) RUN[check](running, framework)
     })
   })
 }
-
-withExample('node-http/server.ts', (running) => {
-  test('says in its log what was taken over', async () => {
-    await running().tsgi.waitForLog(/wanted to listen on port 3000/)
-  })
-
-  test.each(protocols)('answers over %s, and gives 5 MB back', async (protocol) => {
-    const target = { port: running().ports[protocol] }
-    expect((await httpRequest(target, { path: '/a%20b?c' })).text).toBe('GET /a%20b?c from 127.0.0.1\n')
-    const body = Buffer.alloc(5_000_000, 'tsgi')
-    const echoed = await httpRequest(target, { method: 'POST', path: '/', body })
-    expect(echoed.body.equals(body)).toBe(true)
-    expect(echoed.complete).toBe(true)
-  })
-})
 
 withExample(
   join(ownApps, 'kept-classes.ts'),
@@ -159,99 +275,4 @@ describe.each([
     },
     args,
   )
-})
-
-withExample('hono/app.ts', (running) => {
-  test.each(protocols)('streams events over %s', async (protocol) => {
-    const response = await httpRequest({ port: running().ports[protocol] }, { path: '/events' })
-    expect(response.text.match(/^data: .*$/gm)).toEqual(['data: tick 1', 'data: tick 2', 'data: tick 3'])
-  })
-})
-
-withExample('sse/app.ts', (running) => {
-  test.each(protocols)('sends each event when it happens, over %s, and sees the client leave', async (protocol) => {
-    const connection = await openHttp({ port: running().ports[protocol] })
-    connection.send('GET /events HTTP/1.1\r\nHost: a\r\n\r\n')
-    const events: string[] = []
-    const reading = connection
-      .readResponse({
-        onBody: (chunk) => {
-          events.push(chunk.toString())
-          if (events.length === 2) connection.destroy()
-        },
-      })
-      .catch((error: unknown) => error)
-    await reading
-    expect(events.join('')).toContain('data: tick 2')
-    await running().tsgi.waitForLog(/client left after/)
-  })
-})
-
-withExample('upload/app.ts', (running) => {
-  const content = Buffer.alloc(2_000_000, 'upload')
-  const sha256 = createHash('sha256').update(content).digest('hex')
-  test.each(protocols.flatMap((protocol) => [[protocol, 'multer'] as const, [protocol, 'busboy'] as const]))(
-    'over %s to %s',
-    async (protocol, path) => {
-      const form = new FormData()
-      form.set('file', new Blob([content]), 'file.bin')
-      const encoded = new Response(form)
-      const response = await httpRequest(
-        { port: running().ports[protocol] },
-        {
-          method: 'POST',
-          path: `/${path}`,
-          headers: [['Content-Type', encoded.headers.get('content-type') ?? '']],
-          body: new Uint8Array(await encoded.arrayBuffer()),
-        },
-      )
-      expect(JSON.parse(response.text)).toEqual({ name: 'file.bin', bytes: content.length, sha256 })
-    },
-  )
-})
-
-withExample('ws-chat/server.ts', (running) => {
-  test.each(['uwsgi', 'scgi'] as const)('talks over %s', async (protocol) => {
-    const socket = new WebSocket(`ws://127.0.0.1:${running().ports[protocol]}/ws`)
-    await once(socket, 'open')
-    const large = 'x'.repeat(300_000)
-    for (const text of ['hello', large]) {
-      const heard = once(socket, 'message')
-      socket.send(text)
-      expect(String((await heard)[0])).toBe(`127.0.0.1: ${text}`)
-    }
-    socket.close(4001, 'enough')
-    expect((await once(socket, 'close'))[0]).toBe(4001)
-  })
-
-  test('hears 1001 when its worker drains', async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${running().ports.uwsgi}/ws`)
-    await once(socket, 'open')
-    running().tsgi.signal('SIGHUP')
-    expect((await once(socket, 'close'))[0]).toBe(1001)
-  })
-
-  test('is refused over FastCGI with 501, and the log says what to use', async () => {
-    const socket = new WebSocket(`ws://127.0.0.1:${running().ports.fastcgi}/ws`)
-    const [, response] = await once(socket, 'unexpected-response')
-    expect(response.statusCode).toBe(501)
-    await running().tsgi.waitForLog(/answered 501.*uwsgi_pass or scgi_pass/)
-  })
-})
-
-withExample('socket-io/server.ts', (running) => {
-  test.each([
-    ['uwsgi', 'websocket'],
-    ['uwsgi', 'polling'],
-    ['fastcgi', 'polling'],
-  ] as const)('over %s by %s', async (protocol, transport) => {
-    const client = io(`http://127.0.0.1:${running().ports[protocol]}`, { transports: [transport], reconnection: false })
-    const welcomed = new Promise((resolve, reject) => {
-      client.on('welcome', resolve)
-      client.on('connect_error', reject)
-    })
-    expect(await welcomed).toBe(transport)
-    expect(await client.emitWithAck('say', 'hi')).toBe('heard hi')
-    client.close()
-  })
 })

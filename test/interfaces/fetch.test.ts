@@ -235,7 +235,17 @@ describe('the response', () => {
     expect(response.text).toBe('before')
   })
 
+  test('may be of a class that looks like Response, as libraries bring their own', async () => {
+    const { body } = new NativeResponse('from elsewhere')
+    const foreign = { status: 202, statusText: '', headers: new Map([['x-a', 'b']]), body }
+    const response = await ask(() => foreign as unknown as Response)
+    expect([response.statusLine, response.text]).toEqual(['202 Accepted', 'from elsewhere'])
+    expect(response.headers).toContainEqual(['x-a', 'b'])
+  })
+
   test('anything else is an error that says what it was', async () => {
+    const almost = await ask(() => ({ status: 200, statusText: '', headers: {}, body: 'text' }) as unknown as Response)
+    expect(almost.status).toBe(500)
     const response = await ask(() => 'text' as unknown as Response)
     expect(response.status).toBe(500)
     expect(String(response.errors[0])).toContain('must return a Response, not "text"')
