@@ -94,8 +94,22 @@ export function remedy(detected: Detected, expected: readonly string[]): string 
   const speaks = `this socket speaks ${expected.join(', ')}`
   if (detected === 'tls') return `${what} came: ${cause}; ${speaks} without TLS: use ${use} without it`
   if (detected === 'proxy-v1' || detected === 'proxy-v2')
-    return `${what} came: ${cause}; ${speaks} without it: turn it off`
+    return `${what} came: ${cause}; ${speaks} without it: turn it off, or start tsgi with --proxy-protocol`
   return `${what} came: ${cause}; ${speaks}: use ${use}`
+}
+
+const TLS_DIRECTIVES: ReadonlyMap<string, string> = new Map([
+  ['uwsgi', 'uwsgi_pass suwsgi://'],
+  ['http', 'https://'],
+])
+
+/** The error to log where TLS was expected, whatever is spoken inside. @param expected what may be spoken inside */
+export function withoutTls(detected: Exclude<Detected, 'tls'>, expected: readonly string[]): TsgiError {
+  const { what, cause } = SPEAKERS[detected]
+  const speaks = `this socket speaks ${expected.join(', ')} inside TLS (--tls-cert)`
+  const use = expected.flatMap((name) => TLS_DIRECTIVES.get(name) ?? [])
+  const remedy = [...use, 'a tsgi without --tls-cert'].join(' or ')
+  return new TsgiError('TSGI_PROTOCOL_WRONG', `${what} came without TLS: ${cause}; ${speaks}: use ${remedy}`)
 }
 
 /** The error to log: code TSGI_PROTOCOL_WRONG. */

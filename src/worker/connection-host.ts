@@ -5,6 +5,7 @@ import type { Exchange } from '../gateway/exchange.ts'
 import type { ListenerInfo } from '../messages.ts'
 import type { Decoder, Protocol } from '../protocol/codec.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
+import type { Proxied } from './first-bytes.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { RawHandle } from './raw-handle.ts'
 
@@ -45,4 +46,6 @@ export interface ConnectionStart {
   readonly nowMs: number
   /** It served requests in another worker: the highest id among them. */
   readonly resumed?: number
+  /** A PROXY protocol header was read already: it comes before TLS. */
+  readonly proxied?: Proxied | undefined
 }

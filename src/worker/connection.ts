@@ -39,7 +39,7 @@ export class Connection implements TransportEvents, Carrier {
 
   constructor(
     host: ConnectionHost<Connection>,
-    { listener, expected, nowMs, resumed }: ConnectionStart,
+    { listener, expected, nowMs, resumed, proxied }: ConnectionStart,
     open: (events: TransportEvents) => Transport,
   ) {
     this.#host = host
@@ -47,8 +47,9 @@ export class Connection implements TransportEvents, Carrier {
     this.#waitingSinceMs = nowMs
     const only = expected.length === 1 ? expected[0] : undefined
     this.kept = only === undefined || keepsConnections(only)
-    if (only !== undefined && (resumed !== undefined || !host.proxyProtocol)) this.#spoken = speak(only, host, resumed)
-    else this.#first = new FirstBytes(expected, only === undefined, host.proxyProtocol)
+    const headed = host.proxyProtocol && resumed === undefined && proxied === undefined
+    if (only !== undefined && !headed) this.#spoken = speak(only, host, resumed)
+    else this.#first = new FirstBytes(expected, only === undefined, headed, proxied?.source)
     if (resumed !== undefined) this.#requests = this.#requestsBefore = 1 // it has served, and owes nothing
     this.#transport = open(this)
   }

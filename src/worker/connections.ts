@@ -11,11 +11,13 @@ import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import { Connection, keepsConnections } from './connection.ts'
 import type { ConnectionHost, ServeHttp } from './connection-host.ts'
+import type { Proxied } from './first-bytes.ts'
 import { HandleTransport } from './handle-transport.ts'
 import type { OpenRequest } from './open-request.ts'
 import { adopt, type RawHandle } from './raw-handle.ts'
 import type { Requests } from './requests.ts'
 import { SocketTransport } from './socket-transport.ts'
+import type { TransportEvents } from './transport.ts'
 
 export type PassOn = (handle: RawHandle, kept: KeptConnection, sent: () => void) => void
 
@@ -33,6 +35,14 @@ export interface ConnectionSettings {
 
 /** What may be handed over. */
 const KEPT = Object.values(PROTOCOLS).filter(keepsConnections)
+
+/** Who listens to a connection that is only answered. */
+const NOBODY: TransportEvents = {
+  data: () => undefined,
+  peerEnded: () => undefined,
+  drained: () => undefined,
+  closed: () => undefined,
+}
 
 /** The same mistake of the same front server is said this often at most. */
 const REPEAT_INTERVAL_MS = 10_000
@@ -109,11 +119,11 @@ export class Connections implements ConnectionHost<Connection> {
    * The documented path.
    * @param socket made with allowHalfOpen
    */
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void {
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], proxied?: Proxied): void {
     this.#counters.add('connections')
     const connection = new Connection(
       this,
-      { listener, expected, nowMs: performance.now() },
+      { listener, expected, nowMs: performance.now(), proxied },
       (events) => new SocketTransport(socket, events),
     )
     this.#add(connection)
@@ -172,9 +182,20 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   protocolError(connection: Connection, error: Error): void {
+    this.#report(connection.listener, error)
+  }
+
+  /** A connection that never became one. @param answer in the protocol that the peer speaks */
+  refuse(socket: Socket, listener: ListenerInfo, error: Error, answer: Uint8Array | undefined): void {
+    this.#report(listener, error)
+    const transport = new SocketTransport(socket, NOBODY)
+    if (answer !== undefined) transport.write(answer)
+    transport.linger(this.#settings.lingerTimeoutMs)
+  }
+
+  #report({ address }: Pick<ListenerInfo, 'address'>, error: Error): void {
     const code = error instanceof TsgiError ? error.code : undefined
     if (code !== undefined) this.#counters.add(`protocolErrors.${code}`)
-    const { address } = connection.listener
     this.#say(`${address} ${error.message}`, (suppressed) => {
       const about = { listener: address, code, ...(suppressed > 0 && { suppressed }) }
       if (code === undefined) this.#log.error({ ...about, err: error }, 'a decoder failed: this is a bug in tsgi')

@@ -14,6 +14,11 @@ export type Verdict =
   | { readonly kind: 'http'; readonly bytes: Uint8Array; readonly source: Endpoint | undefined }
   | Wrong
 
+/** A PROXY protocol header was read already. */
+export interface Proxied {
+  readonly source: Endpoint | undefined
+}
+
 export interface Wrong {
   readonly kind: 'wrong'
   readonly error: Error
@@ -28,11 +33,15 @@ export class FirstBytes {
   #source: Endpoint | undefined
   #held: Uint8Array | undefined
 
-  /** @param proxyProtocol a header must come first */
-  constructor(expected: readonly Protocol[], http: boolean, proxyProtocol: boolean) {
+  /**
+   * @param headed a PROXY protocol header comes first
+   * @param source what it said, where it was read already
+   */
+  constructor(expected: readonly Protocol[], http: boolean, headed: boolean, source: Endpoint | undefined) {
     this.#expected = expected
     this.#http = http
-    this.#awaitsProxyHeader = proxyProtocol
+    this.#awaitsProxyHeader = headed
+    this.#source = source
   }
 
   /** @returns undefined when more bytes are needed; those that came are kept */

@@ -9,6 +9,7 @@ import { createRateLimit } from '../log/rate-limit.ts'
 import type { ListenerInfo, TlsIdentity } from '../messages.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
+import type { Proxied } from './first-bytes.ts'
 import { isRawHandle, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
@@ -19,15 +20,20 @@ export interface ListenerSettings {
   readonly allowed: BlockList
   /** Spoken on TCP listeners. */
   readonly tls: TlsIdentity | undefined
-  /** 0: as long as node:tls allows. */
+  /** 0: no limit */
   readonly handshakeTimeoutMs: number
+  /** Every connection begins with a PROXY protocol header. */
+  readonly proxyProtocol: boolean
   readonly log: Log
 }
 
 /** Where accepted connections go. */
 export interface Accepting {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
-  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[]): void
+  /** @param proxied what the PROXY protocol header said, where it came before TLS and was read with it */
+  acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], proxied?: Proxied): void
+  /** It speaks nothing that this listener does. */
+  refuse(socket: Socket, listener: ListenerInfo, error: Error, answer: Uint8Array | undefined): void
   /** A TLS handshake that was waited for has come to nothing. */
   handshakeEnded(): void
 }
@@ -75,7 +81,7 @@ export class Listeners {
 
   /** Connections between accept and the end of their TLS handshake. */
   get handshakes(): number {
-    return this.#acceptors.reduce((total, { handshakes }) => total + handshakes, 0)
+    return this.#acceptors.reduce((total, { pending }) => total + pending, 0)
   }
 
   /**
@@ -97,7 +103,7 @@ export class Listeners {
   }
 
   release(): void {
-    this.#acceptors = this.#acceptors.filter(({ handshakes }) => handshakes > 0)
+    this.#acceptors = this.#acceptors.filter(({ pending }) => pending > 0)
     for (const copy of this.#copies.values()) copy.close()
     this.#copies.clear()
   }
@@ -134,13 +140,20 @@ export class Listeners {
     return this.#listenWith(handle, listener, (socket) => this.#accepting.acceptSocket(socket, listener, expected))
   }
 
-  #listenTls(handle: unknown, listener: ListenerInfo, tls: TlsIdentity): ListeningCopy {
+  #listenTls(handle: unknown, listener: ListenerInfo, identity: TlsIdentity): ListeningCopy {
     const expected = expectedProtocols(listener.protocol)
-    const acceptor = new TlsAcceptor(tls, this.#settings.handshakeTimeoutMs, {
-      accepted: (socket) => this.#accepting.acceptSocket(socket, listener, expected),
-      failed: (why) => this.#handshakeFailed(listener, why),
-      ended: () => this.#accepting.handshakeEnded(),
-    })
+    const { handshakeTimeoutMs: timeoutMs, proxyProtocol } = this.#settings
+    const names = expected.map(({ name }): string => name)
+    if (expected.length !== 1) names.push('http')
+    const acceptor = new TlsAcceptor(
+      { identity, timeoutMs, proxyProtocol, names },
+      {
+        accepted: (socket, source) => this.#accepting.acceptSocket(socket, listener, expected, { source }),
+        wrong: (socket, error, answer) => this.#accepting.refuse(socket, listener, error, answer),
+        failed: (why) => this.#handshakeFailed(listener, why),
+        ended: () => this.#accepting.handshakeEnded(),
+      },
+    )
     this.#acceptors.push(acceptor)
     return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
   }

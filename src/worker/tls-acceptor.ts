@@ -3,23 +3,46 @@
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
 import type { TlsIdentity } from '../messages.ts'
+import type { Endpoint } from '../protocol/proxy-header.ts'
+import { readBeforeTls } from './before-tls.ts'
 import { setCarrier } from './break-off.ts'
 
 export interface TlsEvents {
-  accepted(socket: Socket): void
+  /** @param source who connected, as a PROXY protocol header says */
+  accepted(socket: Socket, source: Endpoint | undefined): void
+  /** No TLS came. @param answer in the protocol that the peer speaks, where it has one for that */
+  wrong(socket: Socket, error: Error, answer: Uint8Array | undefined): void
   failed(why: string): void
   /** A handshake is over without a connection. */
   ended(): void
 }
 
+export interface TlsSettings {
+  readonly identity: TlsIdentity
+  /** For what comes before a handshake, and for the handshake. 0: no limit */
+  readonly timeoutMs: number
+  readonly proxyProtocol: boolean
+  /** What is spoken inside TLS, for messages. */
+  readonly names: readonly string[]
+}
+
+interface Handshake {
+  readonly carrier: Socket
+  readonly source: Endpoint | undefined
+}
+
 export class TlsAcceptor {
   readonly #server: Server
-  /** Connections in their handshake, by both ends' addresses, which are one connection's as long as it lives. */
-  readonly #handshakes = new Map<string, Socket>()
+  readonly #settings: TlsSettings
   readonly #events: TlsEvents
+  readonly #waiting = new Set<Socket>()
+  /** By both ends' addresses, which are one connection's as long as it lives. */
+  readonly #handshakes = new Map<string, Handshake>()
 
-  /** @param timeoutMs for a handshake; 0: as node:tls has it */
-  constructor({ cert, key, clientCa, ticketKeys }: TlsIdentity, timeoutMs: number, events: TlsEvents) {
+  constructor(settings: TlsSettings, events: TlsEvents) {
+    const { identity, timeoutMs } = settings
+    const { cert, key, clientCa, ticketKeys } = identity
+    this.#settings = settings
     this.#events = events
     this.#server = createServer({
       cert,
@@ -33,67 +56,72 @@ export class TlsAcceptor {
     })
     this.#server.on('secureConnection', (socket) => {
       const name = nameOf(socket)
-      const carrier = this.#handshakes.get(name)
+      const handshake = this.#handshakes.get(name)
       this.#handshakes.delete(name)
-      if (carrier === undefined) {
+      if (handshake === undefined) {
         socket.destroy()
         return
       }
-      setCarrier(socket, carrier)
-      events.accepted(socket)
+      setCarrier(socket, handshake.carrier)
+      events.accepted(socket, handshake.source)
     })
     this.#server.on('tlsClientError', (error, socket) => {
-      const why = reason(error, socket)
-      if (why !== undefined) events.failed(why)
+      events.failed(reason(error, socket))
       // After a timeout nobody else does.
       socket.destroy()
     })
   }
 
-  get handshakes(): number {
-    return this.#handshakes.size
+  /** Connections that are on their way to be accepted. */
+  get pending(): number {
+    return this.#waiting.size + this.#handshakes.size
   }
 
   take(socket: Socket): void {
-    const name = nameOf(socket)
-    this.#handshakes.set(name, socket)
-    socket.once('close', () => {
-      if (this.#handshakes.get(name) !== socket) return
+    this.#waiting.add(socket)
+    readBeforeTls(socket, this.#settings, {
+      hello: (source) => {
+        this.#waiting.delete(socket)
+        this.#shakeHands({ carrier: socket, source })
+      },
+      wrong: (error, answer) => {
+        this.#waiting.delete(socket)
+        this.#events.wrong(socket, error, answer)
+        this.#events.ended()
+      },
+      gone: () => {
+        this.#waiting.delete(socket)
+        this.#events.ended()
+      },
+    })
+  }
+
+  #shakeHands(handshake: Handshake): void {
+    const { carrier } = handshake
+    const name = nameOf(carrier)
+    this.#handshakes.set(name, handshake)
+    carrier.once('close', () => {
+      if (this.#handshakes.get(name) !== handshake) return
       this.#handshakes.delete(name)
       this.#events.ended()
     })
-    this.#server.emit('connection', socket)
+    this.#server.emit('connection', carrier)
   }
 }
 
 const nameOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket): string =>
   `${localAddress} ${localPort} ${remoteAddress} ${remotePort}`
 
-/** What OpenSSL tells, as what an operator can do about it; the rest speaks for itself. */
-const REASONS: Readonly<Record<string, string>> = {
-  ERR_SSL_HTTP_REQUEST:
-    'plain HTTP came, and this socket speaks TLS: use https:// here, or a listener without --tls-cert',
-  ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE:
-    'the peer showed no certificate, and --tls-client-ca asks for one (nginx: uwsgi_ssl_certificate)',
-  ERR_SSL_NO_SHARED_CIPHER: 'the peer offers no cipher that the certificate of --tls-cert can be used with',
-}
-const NO_TLS =
-  'what came is no TLS, and this socket speaks nothing else: use suwsgi:// (nginx), or a listener without --tls-cert'
-const REFUSED_BY_PEER = 'the peer does not accept the certificate of --tls-cert'
+const REFUSED_BY_PEER = /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/
 
-/** @returns undefined for a peer that connected and left: a port scan, a health check */
-function reason(
-  error: Error & { readonly code?: string },
-  { authorizationError, bytesRead }: TLSSocket,
-): string | undefined {
+/** What OpenSSL tells, as what an operator can do about it; the rest speaks for itself. */
+function reason(error: Error & { readonly code?: string }, { authorizationError }: TLSSocket): string {
   const { code = '', message } = error
   // Declared as an Error; it is the code of one.
   const refusal: unknown = authorizationError
   if (refusal) return `the certificate of the peer is not one of --tls-client-ca (${String(refusal)})`
-  if (code === 'ECONNRESET' && bytesRead === 0) return undefined
-  if (/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG|UNEXPECTED_MESSAGE|BAD_RECORD_TYPE|RECORD_LAYER/.test(code))
-    return `${NO_TLS} (${code})`
-  if (/ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/.test(code))
-    return `${REFUSED_BY_PEER} (${code})`
-  return REASONS[code] ?? message
+  if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE')
+    return 'the peer showed no certificate, and --tls-client-ca asks for one (nginx: uwsgi_ssl_certificate)'
+  if (REFUSED_BY_PEER.test(code)) return `the peer does not accept the certificate of --tls-cert (${code})`
+  return message
 }

@@ -92,16 +92,25 @@ export class Worker {
     const allowed = allowedPeers(options.allowFrom)
     this.#listeners = new Listeners(
       boot.listeners,
-      { backlog: options.backlog, fast, allowed, tls: boot.tls, handshakeTimeoutMs: options.readTimeoutMs, log },
+      {
+        backlog: options.backlog,
+        fast,
+        allowed,
+        tls: boot.tls,
+        handshakeTimeoutMs: options.readTimeoutMs,
+        proxyProtocol: options.proxyProtocol,
+        log,
+      },
       {
         acceptHandle: (handle, listener, expected) => {
           this.#connections.acceptHandle(handle, listener, expected)
           this.#letGoWhenFull()
         },
-        acceptSocket: (socket, listener, expected) => {
-          this.#connections.acceptSocket(socket, listener, expected)
+        acceptSocket: (socket, listener, expected, proxied) => {
+          this.#connections.acceptSocket(socket, listener, expected, proxied)
           this.#letGoWhenFull()
         },
+        refuse: (socket, listener, error, answer) => this.#connections.refuse(socket, listener, error, answer),
         handshakeEnded: () => this.#settled(),
       },
     )

@@ -65,7 +65,8 @@ async function openUnchecked(port: number): Promise<TLSSocket> {
 async function fingerprintAt(port: number): Promise<string> {
   const socket = await openUnchecked(port)
   const { fingerprint256 } = socket.getPeerCertificate()
-  socket.destroy()
+  // Not before our half of the handshake is out.
+  socket.end()
   return fingerprint256
 }
 
@@ -151,30 +152,29 @@ describeWith(['openssl'], 'over TLS', () => {
     await tsgi.stop()
   })
 
-  test('what is no TLS is logged with the mistake, and costs nobody else anything', async () => {
+  test('what is no TLS is answered in its own protocol, and the log names the mistake and the remedy', async () => {
     const { tsgi, ports, open } = shared
     const fromLine = tsgi.process.lines.length
-    const plain = async (port: number, bytes: string | Uint8Array): Promise<void> => {
-      const socket = connectTcp(port, '127.0.0.1')
-      socket.on('error', () => undefined)
-      socket.write(bytes)
-      await once(socket.resume(), 'close')
-    }
-    await plain(ports.uwsgi, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n')
-    await tsgi.waitForLog(new RegExp(`127\\.0\\.0\\.1:${ports.uwsgi} failed: plain HTTP came.*--tls-cert`), {
-      fromLine,
-    })
+    const browser = await openHttp({ port: ports.http })
+    expect((await browser.request({ path: '/' })).status).toBe(400)
+    browser.destroy()
+    await tsgi.waitForLog(/HTTP came without TLS: .*speaks http inside TLS \(--tls-cert\): use https:/, { fromLine })
     for (const protocol of PROTOCOLS) {
-      await plain(ports[protocol], encodeAsk({ protocol, path: '/pid' }))
-      const said = new RegExp(`127\\.0\\.0\\.1:${ports[protocol]} failed: what came is no TLS.*suwsgi://`)
-      await tsgi.waitForLog(said, { fromLine })
+      const socket = connectTcp(ports[protocol], '127.0.0.1')
+      expect((await askOver(socket, { protocol, path: '/pid' })).status).toBe(502)
+      await tsgi.waitForLog(new RegExp(`:${ports[protocol]}".*${protocol} came without TLS: nginx uses`, 'i'), {
+        fromLine,
+      })
     }
+    await tsgi.waitForLog(/uwsgi inside TLS \(--tls-cert\): use uwsgi_pass suwsgi:/, { fromLine })
     // A port scan, a balancer's check: nothing to say.
-    const scan = connectTcp(ports.socket, '127.0.0.1')
-    await once(scan, 'connect')
-    scan.resetAndDestroy()
-    expect((await askOver(await open(ports.scgi), { protocol: 'scgi', path: '/pid' })).status).toBe(200)
-    expect(tsgi.process.lines.slice(fromLine).filter((line) => line.includes(`:${ports.socket} `))).toEqual([])
+    for (const leave of ['end', 'resetAndDestroy'] as const) {
+      const scan = connectTcp(ports.socket, '127.0.0.1')
+      await once(scan, 'connect')
+      scan[leave]()
+    }
+    expect((await askOver(await open(ports.socket), { protocol: 'scgi', path: '/pid' })).status).toBe(200)
+    expect(tsgi.process.lines.slice(fromLine).filter((line) => line.includes(`127.0.0.1:${ports.socket}`))).toEqual([])
   })
 
   test('a handshake that takes too long is given up', async () => {
@@ -312,6 +312,20 @@ describeWith(['openssl'], 'the files of --tls-cert and --tls-key', () => {
 })
 
 describeWith(['openssl'], 'a worker that drains', () => {
+  test('waits for nobody who connected and left without a word', async () => {
+    const { tsgi, ports } = await served(['--graceful-timeout', '50'])
+    for (const leave of ['end', 'resetAndDestroy'] as const) {
+      const check = connectTcp(ports.uwsgi, '127.0.0.1')
+      await once(check, 'connect')
+      check[leave]()
+    }
+    const probe = await openUnchecked(ports.uwsgi)
+    await askOver(probe, { protocol: 'uwsgi', path: '/pid' })
+    tsgi.signal('SIGTERM')
+    await tsgi.process.exited
+    expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
+  })
+
   test('waits for a handshake that has begun, and serves its request', async () => {
     const { tsgi, ports } = await served()
     const pid = await onlyWorker(tsgi)

@@ -3,7 +3,7 @@ import { createFastcgiResponseParser, encodeFastcgiRequest } from '../../src/cli
 import { collectResponse } from '../../src/client/request.ts'
 import { createScgiResponseParser, encodeScgiRequest } from '../../src/client/scgi.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
-import { type Detected, detect, refusalBytes, remedy, wrongProtocol } from '../../src/protocol/detect.ts'
+import { type Detected, detect, refusalBytes, remedy, withoutTls, wrongProtocol } from '../../src/protocol/detect.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const request = { params: ['REQUEST_METHOD', 'GET'] }
@@ -57,12 +57,21 @@ describe('what is logged names the mistake and the directive', () => {
     [
       'proxy-v1',
       ['uwsgi'],
-      'a PROXY protocol header came: nginx has proxy_protocol on (HAProxy: send-proxy); this socket speaks uwsgi without it: turn it off',
+      'a PROXY protocol header came: nginx has proxy_protocol on (HAProxy: send-proxy); this socket speaks uwsgi without it: turn it off, or start tsgi with --proxy-protocol',
     ],
   ])('%s to %j', (detected, expected, sentence) => {
     expect(remedy(detected, expected)).toBe(sentence)
     expect(wrongProtocol(detected, expected)).toMatchObject({ code: 'TSGI_PROTOCOL_WRONG', message: sentence })
   })
+})
+
+test('what comes without TLS is told what speaks it', () => {
+  expect(withoutTls('uwsgi', ['uwsgi'])).toMatchObject({
+    code: 'TSGI_PROTOCOL_WRONG',
+    message:
+      'uwsgi came without TLS: nginx uses uwsgi_pass here (Apache: uwsgi://); this socket speaks uwsgi inside TLS (--tls-cert): use uwsgi_pass suwsgi:// or a tsgi without --tls-cert',
+  })
+  expect(withoutTls('scgi', ['scgi']).message).toMatch(/: use a tsgi without --tls-cert$/)
 })
 
 describe('the answer is in the protocol of who asks', () => {
