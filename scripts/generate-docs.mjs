@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
+import { frameworksPage } from './frameworks-page.mjs'
 import { frontServersPage } from './front-servers-page.mjs'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -87,14 +88,17 @@ export async function generatePages() {
   const [help, errors, metrics, signals, control] = await Promise.all(
     ['options/help', 'errors', 'metrics/table', 'master/signals', 'master/control-messages'].map(load),
   )
-  const [matrix, configurations] = await Promise.all(
-    ['front/matrix', 'support/front-configurations'].map((path) => tsImport(`../test/${path}.ts`, import.meta.url)),
+  const [matrix, configurations, frameworks] = await Promise.all(
+    ['front/matrix', 'support/front-configurations', 'front/frameworks'].map((path) =>
+      tsImport(`../test/${path}.ts`, import.meta.url),
+    ),
   )
   const pages = {
     'docs/options.md': ['src/options/table.ts', help.optionsPage()],
     'docs/errors.md': ['src/errors.ts', errorsPage(errors)],
     'docs/metrics.md': ['src/metrics/table.ts', metricsPage(metrics)],
     'docs/signals.md': ['src/master/signals.ts and src/master/control-messages.ts', signalsPage(signals, control)],
+    'docs/frameworks.md': ['test/front/frameworks.ts', frameworksPage(frameworks)],
     'docs/front-servers.md': ['test/front/matrix.ts', frontServersPage(matrix, configurations)],
   }
   const withNotice = ([path, [source, text]]) => [

@@ -254,6 +254,24 @@ withExample(
   ['--interface', 'fetch'],
 )
 
+withExample(join(ownApps, 'traced.ts'), (running) => {
+  test.each(protocols)('OpenTelemetry makes a server span with route and status over %s', async (protocol) => {
+    const ask = asker(running, protocol)
+    expect((await ask(`/users/${protocol}`)).text).toBe('found')
+    const spans: SpanRecord[] = JSON.parse((await ask('/spans')).text)
+    const span = spans.find(({ kind, attributes }) => kind === 1 && attributes['http.target'] === `/users/${protocol}`)
+    expect(span).toMatchObject({
+      name: 'GET /users/:id',
+      attributes: { 'http.route': '/users/:id', 'http.status_code': 203, 'http.method': 'GET' },
+    })
+  })
+})
+
+interface SpanRecord {
+  readonly kind: number
+  readonly attributes: Readonly<Record<string, unknown>>
+}
+
 describe.each([
   ['the first', [], 'the site', /on port 3000: its requests come/, /on port 9100 as well: nothing listens there/],
   [
