@@ -50,6 +50,12 @@ const ON_FIRST_READING: PropertyDescriptor = {
   },
 }
 
+/** Makes `tsgi.signal` of an environ, or of a copy of one, a property that asks `signal` when it is read. */
+export function defineSignal(environ: object, signal: () => AbortSignal): void {
+  Reflect.set(environ, SIGNAL, signal)
+  Object.defineProperty(environ, 'tsgi.signal', ON_FIRST_READING)
+}
+
 /** Stands where the getter comes: nothing ever sees it. */
 const NEVER_ABORTED = new AbortController().signal
 

@@ -49,6 +49,8 @@ type Callback = (outcome: Outcome) => unknown
 export class Exchange implements ResponseOwner {
   readonly input: RequestInput
   readonly startedMs: number = performance.now()
+  /** What the log calls this request; set by whoever first writes of it. */
+  logId: string | undefined
   readonly #sink: Sink
   readonly #services: ExchangeServices
   readonly #response: Response

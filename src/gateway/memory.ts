@@ -3,7 +3,9 @@
 import type { Application, Environ, HeaderList, Outcome } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from './exchange.ts'
+import { percentDecoded } from './path.ts'
 import type { Sink } from './sink.ts'
+import { byteString } from './text.ts'
 
 export interface MemoryRequest {
   /** Default GET. */
@@ -97,7 +99,7 @@ function paramsOf(request: MemoryRequest, body: Uint8Array | undefined): string[
   const variables: Record<string, string> = {
     REQUEST_METHOD: request.method ?? 'GET',
     REQUEST_URI: target,
-    PATH_INFO: Buffer.from(decodeURIComponent(path), 'utf8').toString('latin1'),
+    PATH_INFO: percentDecoded(byteString(path)),
     QUERY_STRING: query,
     SERVER_NAME: 'localhost',
     SERVER_PORT: '80',

@@ -43,6 +43,11 @@ const SLASH = 0x2f
 /** Scheme and authority cut off (Apache passes an absolute-form target on), query and fragment too, then decoded. */
 function pathOfUri(uri: ByteString): ByteString {
   const path = uri.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').replace(/[?#].*$/s, '')
+  return percentDecoded(path)
+}
+
+/** The bytes that are meant, one character each; a percent sign that begins no escape stays. */
+export function percentDecoded(path: ByteString): ByteString {
   return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 

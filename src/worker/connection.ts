@@ -9,6 +9,7 @@ import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
+import { OpenRequests } from './open-requests.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 
 export class Connection implements TransportEvents, Carrier {
@@ -23,7 +24,7 @@ export class Connection implements TransportEvents, Carrier {
   #begun: Uint8Array | undefined
   readonly #transport: Transport
   /** The requests whose response is not complete; one at most, save on multiplexed FastCGI. */
-  readonly #open = new Map<number, OpenRequest>()
+  readonly #open = new OpenRequests()
   /** Since when the peer owes us something: the rest of a head or of a body. */
   #waitingSinceMs: number
   #requests = 0
@@ -100,7 +101,7 @@ export class Connection implements TransportEvents, Carrier {
       this.#transport.end()
       return
     }
-    for (const request of [...this.#open.values()]) {
+    for (const request of this.#open.list()) {
       if (!request.bodyComplete) this.#failBody(request, 'the connection ended before the request body did')
       else if (!this.#host.halfCloseAborts) continue
       request.exchange.abort(clientLeft())
@@ -108,6 +109,7 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   drained(): void {
+    if (this.#waiters.length === 0) return
     const waiters = this.#waiters
     this.#waiters = []
     for (const waiter of waiters) waiter()
@@ -116,11 +118,10 @@ export class Connection implements TransportEvents, Carrier {
   closed(): void {
     if (this.#over) return
     this.#over = true
-    for (const request of [...this.#open.values()]) {
+    for (const request of this.#open.list()) {
       if (!request.bodyComplete) this.#failBody(request, 'the connection broke off in the request body')
       request.exchange.abort(clientLeft())
     }
-    this.#open.clear()
     this.drained()
     this.#host.closed(this)
   }
@@ -143,7 +144,7 @@ export class Connection implements TransportEvents, Carrier {
   flow(): void {
     if (this.#over || this.#detached) return
     let wanted = true
-    for (const request of this.#open.values()) wanted &&= request.wantsBody
+    for (const request of this.#open.list()) wanted &&= request.wantsBody
     this.#transport.flow(wanted)
   }
 
@@ -217,7 +218,7 @@ export class Connection implements TransportEvents, Carrier {
     this.#requestsBefore = this.#requests
     if (this.#leaving) this.handOver()
     if (limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
-    for (const request of this.#open.values()) {
+    for (const request of this.#open.list()) {
       if (!request.bodyComplete && request.wantsBody) {
         this.#failBody(request, `the request body stalled for ${limitMs} ms (--read-timeout)`)
       }
@@ -231,14 +232,19 @@ export class Connection implements TransportEvents, Carrier {
     this.#transport.end()
   }
 
+  /** Closes where nothing has come for so long and nothing is awaited. */
+  closeIdle(nowMs: number, limitMs: number): void {
+    if (!this.#over && !this.#lingering && this.idle && nowMs - this.#waitingSinceMs >= limitMs) this.#transport.end()
+  }
+
   /** @param reason the worker goes; what is open ends now */
   abort(reason: TsgiError): void {
-    for (const request of [...this.#open.values()]) request.exchange.abort(reason)
+    for (const request of this.#open.list()) request.exchange.abort(reason)
     if (!this.#over && !this.#lingering && !this.#detached) this.#transport.end()
   }
 
   get requests(): Iterable<OpenRequest> {
-    return this.#open.values()
+    return this.#open.list()
   }
 
   #handle(event: RequestEvent, begun: OpenRequest[]): void {
@@ -298,7 +304,7 @@ export class Connection implements TransportEvents, Carrier {
     this.#requests++
     const request = new OpenRequest(this, requestId, params, keepConnection)
     request.exchange = this.#host.createExchange(request)
-    this.#open.set(requestId, request)
+    this.#open.add(request)
     return request
   }
 
@@ -345,7 +351,7 @@ export class Connection implements TransportEvents, Carrier {
   /** @param answer in the protocol that the peer speaks, where it has one for that */
   #giveUp(error: Error, answer: Uint8Array | undefined): void {
     this.#host.protocolError(this, error)
-    for (const request of [...this.#open.values()]) request.exchange.abort(clientLeft())
+    for (const request of this.#open.list()) request.exchange.abort(clientLeft())
     if (this.#over) return
     if (answer !== undefined) this.#transport.write(answer)
     this.#lingering = true

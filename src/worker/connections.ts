@@ -44,6 +44,12 @@ const NOBODY: TransportEvents = {
   closed: () => undefined,
 }
 
+/**
+ * When the whole service stops there is nobody to hand kept connections to. One that has been silent for this long is closed:
+ * waiting for the front server to let go of it would make every stop as long as --graceful-timeout.
+ */
+const IDLE_AT_STOP_MS = 1000
+
 /** The same mistake of the same front server is said this often at most. */
 const REPEAT_INTERVAL_MS = 10_000
 
@@ -212,6 +218,8 @@ export class Connections implements ConnectionHost<Connection> {
   /** Once a second: what is owed too long is given up. */
   sweep(nowMs: number): void {
     for (const connection of this.#open) connection.sweep(nowMs, this.#settings.readTimeoutMs)
+    if (!this.#draining || this.#handsOver) return
+    for (const connection of [...this.#open]) connection.closeIdle(nowMs, IDLE_AT_STOP_MS)
   }
 
   /**

@@ -36,7 +36,6 @@ export class Requests {
   readonly #counters: Counters
   readonly #inFlight = new Set<Exchange>()
   readonly #waiting: (() => void)[] = []
-  readonly #ids = new WeakMap<Exchange, string>()
   #serving = false
   #total = 0
   /** Called when a request is over: there may be room again, or nothing left to wait for. */
@@ -94,9 +93,8 @@ export class Requests {
   admit(exchange: Exchange, params: Params): void {
     // Made here, outside of any application's context: what one request stores must not reach the next.
     const context = new AsyncResource('TSGI_REQUEST')
-    const run = (): void => context.runInAsyncScope(() => this.#run(exchange, params))
-    if (this.full) this.#waiting.push(run)
-    else run()
+    if (this.full) this.#waiting.push(() => context.runInAsyncScope(this.#run, this, exchange, params))
+    else context.runInAsyncScope(this.#run, this, exchange, params)
   }
 
   /** Aborts what has run longer than the request timeout. */
@@ -172,11 +170,10 @@ export class Requests {
   }
 
   #idOf(exchange: Exchange): string {
-    const known = this.#ids.get(exchange)
-    if (known !== undefined) return known
+    if (exchange.logId !== undefined) return exchange.logId
     const given = exchange.environ && variable(exchange.environ, 'REQUEST_ID')
     const id = given !== undefined && REQUEST_ID.test(given) ? given : nextId()
-    this.#ids.set(exchange, id)
+    exchange.logId = id
     return id
   }
 }
