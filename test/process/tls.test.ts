@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { beforeAll, expect, test } from 'vitest'
-import { askOver, encodeAsk, type GatewayAsk, readResponse } from '../support/ask-over.ts'
+import { askOver, closed, encodeAsk, type GatewayAsk, readResponse } from '../support/ask-over.ts'
 import { type Authority, type Identity, makeAuthority } from '../support/certificates.ts'
 import { httpRequest, openHttp } from '../support/http-client.ts'
 import { startNginx } from '../support/nginx.ts'
@@ -180,8 +180,7 @@ describeWith(['openssl'], 'over TLS', () => {
   test('a handshake that takes too long is given up', async () => {
     const { tsgi, ports } = await served(['--read-timeout', '1'])
     const socket = connectTcp(ports.uwsgi, '127.0.0.1')
-    socket.on('error', () => undefined)
-    await once(socket.resume(), 'close')
+    await closed(socket.resume())
     await tsgi.stop()
   })
 })

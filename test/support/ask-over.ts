@@ -64,3 +64,12 @@ export function readResponse(socket: Socket, { protocol }: Pick<GatewayAsk, 'pro
     socket.once('close', settle)
   })
 }
+
+/** Resolves when the connection is closed, in whatever way: a reset is one. */
+export function closed(socket: Socket): Promise<void> {
+  socket.on('error', () => undefined)
+  return new Promise((resolve) => {
+    if (socket.closed) resolve()
+    else socket.once('close', () => resolve())
+  })
+}
