@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { percentDecoded } from '../gateway/path.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
 
 /** RFC 9112 section 3.2.2: what a client sends to a proxy; the host in it counts, not the field. */
@@ -20,7 +21,7 @@ export function variablesOf(request: IncomingMessage, source: Endpoint | undefin
   const query = uri.indexOf('?')
   const host = authority ?? request.headers.host
   const params = ['REQUEST_METHOD', method, 'REQUEST_URI', uri]
-  params.push('PATH_INFO', decodePath(query < 0 ? uri : uri.slice(0, query)))
+  params.push('PATH_INFO', percentDecoded(query < 0 ? uri : uri.slice(0, query)))
   params.push('QUERY_STRING', query < 0 ? '' : uri.slice(query + 1))
   const encrypted = 'encrypted' in socket
   params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', encrypted ? 'https' : 'http')
@@ -50,10 +51,6 @@ function splitTarget(url: string): { readonly uri: string; readonly authority: s
   const [, authority, rest = ''] = ABSOLUTE_FORM.exec(url) ?? []
   if (authority === undefined) return { uri: url, authority }
   return { uri: rest.startsWith('/') ? rest : `/${rest}`, authority }
-}
-
-function decodePath(path: string): string {
-  return path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)))
 }
 
 const serverName = (host: string | undefined): string => host?.replace(/:\d*$/, '') || 'localhost'
