@@ -43,6 +43,11 @@ export const ERRORS = table({
     status: '400 Bad Request',
     help: 'The variables were read but contradict each other or the grammar of their values.',
   },
+  TSGI_PROTOCOL_LENGTH_REQUIRED: {
+    kind: 'protocol',
+    status: '411 Length Required',
+    help: "The client sent a chunked body, and the front server (uWSGI's router) passes on neither it nor its length.",
+  },
   TSGI_PROTOCOL_BODY_TOO_LARGE: {
     kind: 'protocol',
     status: '413 Content Too Large',

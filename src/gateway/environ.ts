@@ -164,6 +164,10 @@ function deriveVariables(environ: Environ, pathSent: boolean, settings: EnvironS
   if (environ.CONTENT_LENGTH !== undefined && !DIGITS.test(environ.CONTENT_LENGTH)) {
     return badRequest('CONTENT_LENGTH is no number')
   }
+  if (environ['UWSGI_ROUTER'] !== undefined && environ.CONTENT_LENGTH === undefined && isChunked(environ)) {
+    // Without --http-chunked-input it drops the body; an application would take it for an empty one.
+    return new TsgiError('TSGI_PROTOCOL_LENGTH_REQUIRED', "uWSGI's router does not pass chunked bodies on")
+  }
   const path = resolvePath(environ, pathSent)
   if (path === undefined) return badRequest('the path neither starts with a slash nor is *')
   const { scriptName, pathInfo }: ResolvedPath = applyMount(path, settings.mounts)
@@ -176,6 +180,8 @@ function deriveVariables(environ: Environ, pathSent: boolean, settings: EnvironS
   if (environ.SERVER_PROTOCOL === '') environ.SERVER_PROTOCOL = 'HTTP/1.1'
   return undefined
 }
+
+const isChunked = (environ: Environ): boolean => /\bchunked\b/i.test(environ['HTTP_TRANSFER_ENCODING'] ?? '')
 
 /** The front server's word counts; X-Forwarded-Proto is the client's and never does. */
 function schemeOf(environ: Environ): 'http' | 'https' {

@@ -312,8 +312,8 @@ const OTHERS: readonly Pair[] = (['unix', 'tcp'] as const).flatMap((transport): 
         instead: { answered: 1 },
       },
       chunkedUpload: {
-        why: 'the router drops a chunked body without a word: clients have to announce the length',
-        instead: { bytes: 0, sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855' },
+        why: 'the router drops a chunked body: tsgi answers 411, clients have to announce the length',
+        instead: lengthRequired.instead,
       },
       brokenStream: {
         why: 'the router ends the connection to the client in an orderly way; announce a Content-Length',
