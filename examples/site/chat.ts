@@ -25,6 +25,9 @@ const SCRIPT = `<p id="answer">Connecting ...</p>
 const answer = document.querySelector('#answer')
 const socket = new WebSocket(location.href.replace(/^http/, 'ws').replace(/\\/*$/, '/socket'))
 socket.onopen = () => socket.send('hello')
-socket.onmessage = ({ data }) => { answer.textContent = data }
-socket.onerror = () => { answer.textContent = 'This front server has no WebSockets for us.' }
+socket.onmessage = ({ data }) => { clearTimeout(patience); answer.textContent = data }
+// Some front servers refuse, some never say a word.
+const giveUp = () => { answer.textContent = 'This front server has no WebSockets for us.' }
+const patience = setTimeout(giveUp, 3000)
+socket.onerror = () => { clearTimeout(patience); giveUp() }
 </script>`

@@ -2,6 +2,9 @@
 
 const LINKS = { '/': 'Home', '/form': 'Form', '/events': 'Events', '/chat': 'Chat' }
 
+const version = process.env['SITE_VERSION']
+const VERSION = version === undefined ? 'The example site of tsgi' : `The example site of tsgi, version ${version}`
+
 export function page(title: string, content: string): Uint8Array {
   const links = Object.entries(LINKS).map(([path, name]) => `<a href="${path}">${name}</a>`)
   return Buffer.from(`<!doctype html>
@@ -15,7 +18,7 @@ export function page(title: string, content: string): Uint8Array {
 <h1>${title}</h1>
 ${content}
 </main>
-<footer>version ${escapeHtml(process.env['SITE_VERSION'] ?? 'of the work tree')}</footer>
+<footer>${escapeHtml(VERSION)}</footer>
 `)
 }
 

@@ -1,6 +1,6 @@
 /** Pages without a state, in tsgi's own interface. */
 
-import { type Application, byteString, text } from 'tsgi'
+import { type Application, text } from 'tsgi'
 import { escapeHtml, page } from './html.ts'
 
 export const pages: Application = (environ, startResponse) => {
@@ -10,14 +10,14 @@ export const pages: Application = (environ, startResponse) => {
   }
   const found = environ.PATH_INFO === '/'
   startResponse(found ? '200 OK' : '404 Not Found', [['Content-Type', 'text/html; charset=utf-8']])
-  return [found ? home(environ['SERVER_SOFTWARE']) : missing(environ.PATH_INFO)]
+  return [found ? home() : missing(environ.PATH_INFO)]
 }
 
-function home(front: string | undefined): Uint8Array {
+function home(): Uint8Array {
   return page(
     'A site behind tsgi',
-    `<p>This page was made by process ${process.pid}, and sent by ${escapeHtml(text(byteString(front ?? 'tsgi itself')))}.</p>
-<p>The style sheet and the picture above came from the front server without its asking anybody.</p>`,
+    `<p>This page was made by process ${process.pid}.</p>
+<p>The style sheet and the picture above came from the front server, which asked nobody for them.</p>`,
   )
 }
 
