@@ -13,13 +13,19 @@ export interface Watch {
   readonly stop: () => Promise<Counted>
 }
 
-/** @param connections of each kind */
-export function watchForFailures(port: number, connections = 4): Watch {
+export interface LoadShape {
+  /** Of each kind. */
+  readonly connections?: number
+  /** A connection for each request: nginx closes kept ones when it is reloaded, and who is just writing to one is out of luck. */
+  readonly closeConnections?: boolean
+}
+
+export function watchForFailures(port: number, { connections = 4, closeConnections = false }: LoadShape = {}): Watch {
   const url = `http://127.0.0.1:${port}`
   const loads = [
-    constantLoad({ url: `${url}/api/version`, connections }),
-    constantLoad({ url: `${url}/api/upload`, method: 'POST', body: 'a'.repeat(1000), connections }),
-    constantLoad({ url: `${url}/api/slow?ms=50`, connections }),
+    constantLoad({ url: `${url}/api/version`, connections, closeConnections }),
+    constantLoad({ url: `${url}/api/upload`, method: 'POST', body: 'a'.repeat(1000), connections, closeConnections }),
+    constantLoad({ url: `${url}/api/slow?ms=50`, connections, closeConnections }),
   ]
   return {
     stop: async () => count(await Promise.all(loads.map((load) => load.stop()))),
