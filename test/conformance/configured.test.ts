@@ -1,14 +1,18 @@
 /** The cases of the conformance list that want a tsgi of their own configuration. */
 
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { encodeFastcgiRequest, FastcgiRecordReader } from '../../src/client/fastcgi.ts'
+import { TYPE } from '../../src/protocol/fastcgi-records.ts'
+import { until } from '../support/until.ts'
 import { type Gateway, startGateways } from './gateway.ts'
-import { ROWS } from './rows.ts'
+import { ROWS, type Row } from './rows.ts'
 
 const APP = join(import.meta.dirname, 'fixtures', 'app.ts')
-const rows = ROWS.slice(0, 1)
 
-async function start(...args: string[]): Promise<Gateway> {
+async function start(protocols: readonly Row['protocol'][], ...args: string[]): Promise<Gateway> {
+  const rows = ROWS.filter(({ protocol, transport }) => protocols.includes(protocol) && transport === 'unix')
   const [gateway] = (await startGateways(rows, APP, args)).gateways.values()
   if (gateway === undefined) throw new Error('no gateway')
   return gateway
@@ -18,14 +22,14 @@ const shown = async (gateway: Gateway, params: Record<string, string> = {}) =>
   JSON.parse((await gateway.ask({ path: '/', params })).text)
 
 test('T23 several workers are multiprocess, one request at a time is not concurrent', async () => {
-  const several = await start('--workers', '2')
+  const several = await start(['uwsgi'], '--workers', '2')
   expect((await shown(several)).values).toMatchObject({ multiprocess: true, concurrent: true, multithread: false })
-  const single = await start('--max-concurrency', '1')
+  const single = await start(['uwsgi'], '--max-concurrency', '1')
   expect((await shown(single)).values).toMatchObject({ multiprocess: false, concurrent: false })
 })
 
 test('T98 with --max-concurrency 1 requests do not overlap, and none is lost', async () => {
-  const gateway = await start('--max-concurrency', '1')
+  const gateway = await start(['uwsgi'], '--max-concurrency', '1')
   const asked = Array.from({ length: 50 }, () => gateway.open({ path: '/turn' }))
   const answers = await Promise.all(asked.map(({ conversation }) => conversation.answer()))
   for (const { status, text } of answers) {
@@ -34,22 +38,62 @@ test('T98 with --max-concurrency 1 requests do not overlap, and none is lost', a
   }
 })
 
-test('T98 with --max-concurrency 1 a connection of many requests is served in turn', async () => {
-  const [gateway] = (
-    await startGateways(
-      ROWS.filter(({ protocol }) => protocol === 'fastcgi'),
-      APP,
-      ['--max-concurrency', '1'],
-    )
-  ).gateways.values()
-  if (gateway === undefined) throw new Error('no gateway')
-  const asked = Array.from({ length: 50 }, () => gateway.open({ path: '/turn' }))
-  for (const { conversation } of asked)
-    expect(JSON.parse((await conversation.answer()).text)).toEqual({ mostRunning: 1 })
+test('T98 with --max-concurrency 1 thousands of requests on kept connections wait for their turn', async () => {
+  const gateway = await start(['fastcgi'], '--max-concurrency', '1')
+  const connections = Array.from({ length: 41 }, () => new Kept(gateway.address))
+  const [first, ...others] = connections
+  if (first === undefined) throw new Error('no connection')
+  // One request that waits for the end of its body keeps the others waiting: 4000, each answered at once when its turn comes.
+  const [begin = empty, params = empty, stdin = empty] = encodeFastcgiRequest(request('/read'), {
+    keepConnection: true,
+  })
+  first.send(begin, params, stdin.subarray(0, -8))
+  for (const each of others) {
+    for (let requestId = 1; requestId <= 100; requestId += 1) {
+      each.send(...encodeFastcgiRequest(request('/hello'), { requestId, keepConnection: true }))
+    }
+  }
+  await Promise.all(others.map((each) => each.sent()))
+  first.send(stdin.subarray(-8))
+  await until('all are answered', () => others.every((each) => each.answered === 100) && first.answered === 1)
+  for (const each of connections) each.close()
 })
+
+const empty = Buffer.alloc(0)
+const request = (path: string) => ({ params: ['REQUEST_METHOD', 'GET', 'PATH_INFO', path] })
+
+/** A kept FastCGI connection that counts its END_REQUESTs. */
+class Kept {
+  answered = 0
+  readonly #socket: Socket
+  #lastWrite = Promise.resolve()
+
+  constructor(address: string | number) {
+    const reader = new FastcgiRecordReader()
+    this.#socket = connect(String(address))
+    this.#socket.on('data', (bytes) => {
+      this.answered += reader.feed(bytes).filter(({ type }) => type === TYPE.endRequest).length
+    })
+  }
+
+  send(...pieces: Buffer[]): void {
+    this.#lastWrite = new Promise((resolve, reject) => {
+      this.#socket.write(Buffer.concat(pieces), (error) => (error ? reject(error) : resolve()))
+    })
+  }
+
+  sent(): Promise<void> {
+    return this.#lastWrite
+  }
+
+  close(): void {
+    this.#socket.destroy()
+  }
+}
 
 test('the deployer’s variables are there, weaker than what the front server sends', async () => {
   const gateway = await start(
+    ['uwsgi'],
     '--environ',
     'DEPLOYED=yes',
     '--environ',
@@ -70,7 +114,7 @@ test('the deployer’s variables are there, weaker than what the front server se
 })
 
 test('a client that keeps its side open after its request is served with --half-close ignore', async () => {
-  const gateway = await start('--half-close', 'ignore')
+  const gateway = await start(['uwsgi'], '--half-close', 'ignore')
   const gate = 'half-closed'
   const { conversation } = gateway.open({ path: `/gated?gate=${gate}` })
   conversation.endSending()
