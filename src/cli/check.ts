@@ -1,25 +1,41 @@
-/** `tsgi check [APP]`: the effective configuration with the place each value came from, and whether the application loads. */
+/**
+ * `tsgi check [APP]`: the effective configuration with the place each value came from, whether the application loads, and
+ * whether it keeps the rules of the interface for the requests one names.
+ */
 
 import { resolve } from 'node:path'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
+import { usageError } from '../options/parse.ts'
 import { namedApplication } from './application-run.ts'
 import { type Checked, checkApplication } from './check-application.ts'
+import type { CheckedRequest } from './check-messages.ts'
+import { checkRequests } from './check-requests.ts'
 import { refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 import { columns, paint, print } from './terminal.ts'
 
 export const check: Subcommand = {
   name: 'check',
   operands: '[APP]',
-  summary: 'Show the effective configuration and whether the application loads.',
+  summary: 'Show the effective configuration, and whether the application loads and keeps the rules.',
   description:
     'Reads the configuration as `tsgi serve` would with the same flags, prints every value with the place it came from, ' +
-    'then loads the application in a process of its own and says what it exports. Nothing listens. Exit code 0: all is ' +
-    'well. 2: the configuration is wrong. 3: the application does not load.',
+    'then loads the application in a process of its own and says what it exports. Nothing listens, and no request is made ' +
+    'unless --request names one: then each is made without a socket, and every rule of the interface is checked on the ' +
+    'way in and out. Exit code 0: all is well. 1: a rule is broken, or a request failed. 2: the configuration is wrong. ' +
+    '3: the application does not load.',
   options: VISIBLE_OPTIONS,
-  extras: [{ usage: '--json', help: 'Print the values and their sources as JSON.' }],
+  extras: [
+    {
+      usage: '--request <PATH>',
+      help: 'GET this path of the application, and check the interface meanwhile. Repeatable. It runs for real: what the application does to its database, it does.',
+      repeatable: true,
+    },
+    { usage: '--json', help: 'Print everything as JSON.' },
+  ],
   examples: [
     { command: 'tsgi check app.ts', explanation: 'Before a deployment.' },
+    { command: 'tsgi check app.ts --request / --request /health', explanation: 'Besides, two requests.' },
     { command: 'tsgi check --config production.ts --json', explanation: 'The configuration alone, for a script.' },
   ],
   run: async (invocation) => {
@@ -28,18 +44,47 @@ export const check: Subcommand = {
     const { options } = loaded
     const named = namedApplication(invocation.operands, options)
     const application = named === undefined ? undefined : resolve(options.chdir ?? invocation.input.cwd, named)
-    const checked =
-      application === undefined ? undefined : await checkApplication(application, options, invocation.input.environment)
+    const { environment } = invocation.input
+    const checked = application === undefined ? undefined : await checkApplication(application, options, environment)
+    const paths = requestPaths(invocation.extras['request'], application)
+    const asked = application !== undefined && checked?.ok === true && paths.length > 0
+    const requests = asked ? await checkRequests(application, paths, options, environment) : []
     if (invocation.extras['json'] === true) {
-      print(
-        JSON.stringify({ ...configurationRows(loaded), application: { path: application, ...checked } }, undefined, 2),
-      )
+      const about = { path: application, ...checked, requests }
+      print(JSON.stringify({ ...configurationRows(loaded), application: about }, undefined, 2))
     } else {
       print(configurationText(loaded))
       if (application !== undefined && checked !== undefined) print(`\n${applicationText(application, checked)}`)
+      if (checked?.ok === true) print(asked ? `\n${requestsText(requests)}` : NOT_ASKED)
     }
-    return checked === undefined || checked.ok ? 0 : checked.exitCode
+    if (checked?.ok === false) return checked.exitCode
+    return requests.some(({ problems }) => problems.length > 0) ? 1 : 0
   },
+}
+
+const NOT_ASKED = '  no request was made: --request PATH makes one, and checks every rule of the interface'
+
+/** @throws TsgiError TSGI_USAGE */
+function requestPaths(given: unknown, application: string | undefined): string[] {
+  // Texts, as the flag is repeatable.
+  const paths = Array.isArray(given) ? given.map(String) : []
+  const problems = paths
+    .filter((path) => !isRequestPath(path))
+    .map((path) => `--request: ${JSON.stringify(path)} is no path; it begins with a slash, percent-encoded`)
+  if (paths.length > 0 && application === undefined) problems.push('--request: no application is named')
+  if (problems.length > 0) throw usageError(problems)
+  return paths
+}
+
+function isRequestPath(path: string): boolean {
+  if (!/^\/[!-~]*$/.test(path)) return false
+  try {
+    decodeURIComponent(path)
+    return true
+  } catch {
+    // A lone percent sign, or bytes that are no UTF-8.
+    return false
+  }
 }
 
 /** What somebody has set first: that is what one looks for. */
@@ -72,4 +117,19 @@ function applicationText(application: string, checked: Checked): string {
   const heading = `${paint('bold', 'application')} ${application}`
   if (checked.ok) return `${heading}\n  loads as ${checked.interface} in ${Math.round(checked.bootMs)} ms`
   return `${heading}\n  does not load: ${[checked.message, checked.stack].filter(Boolean).join('\n')}`
+}
+
+function requestsText(requests: readonly CheckedRequest[]): string {
+  const rows = requests.map(({ path, status, bytes, durationMs, problems }) => {
+    const verdict = problems.length === 0 ? 'keeps the rules' : paint('red', 'breaks the rules, or fails')
+    return [`  ${path}`, status || 'no response', `${bytes} bytes`, `${Math.round(durationMs)} ms`, verdict]
+  })
+  const lines = columns(rows).split('\n')
+  const indented = (text: string, label: string) => `    ${label}: ${text.replaceAll('\n', '\n    ')}`
+  const blocks = requests.map(({ problems, warnings }, index) => [
+    lines[index] ?? '',
+    ...problems.map((text) => indented(text, 'problem')),
+    ...warnings.map((text) => indented(text, 'warning')),
+  ])
+  return `${paint('bold', 'requests')} GET, without a socket\n${blocks.flat().join('\n')}`
 }

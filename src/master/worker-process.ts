@@ -114,9 +114,7 @@ export class WorkerProcess {
 }
 
 export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerProcess {
-  const { identity, main } = start
-  const script = identity === undefined ? [main] : [BECOME_MAIN, ...becomeArguments(identity), main]
-  const child = spawn(process.execPath, [...inheritedFlags(), ...script], {
+  const child = spawn(process.execPath, nodeArguments(start.main, start.identity), {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],
     env: start.environment,
     ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
@@ -124,6 +122,12 @@ export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerPro
   const worker = new WorkerProcess(child, events, start.cwd ?? process.cwd())
   worker.send({ kind: 'boot', boot: start.boot })
   return worker
+}
+
+/** For a Node that runs a module of ours as the workers' user. */
+export function nodeArguments(main: string, identity: Identity | undefined): readonly string[] {
+  const script = identity === undefined ? [main] : [BECOME_MAIN, ...becomeArguments(identity), main]
+  return [...inheritedFlags(), ...script]
 }
 
 /** Flags of Node that the master was given, save those that claim a port of their own. */

@@ -8,7 +8,7 @@ import type { KeptConnection, Tick, WorkerBoot, WorkerMessage } from '../message
 import { Counters } from '../metrics/counters.ts'
 import type { Options } from '../options/table.ts'
 import { Connections, type PassOn } from './connections.ts'
-import { fileWrapper } from './file-wrapper.ts'
+import { exchangeSettings } from './exchange-settings.ts'
 import { HttpListener } from './http-listener.ts'
 import { allowedPeers, Listeners } from './listeners.ts'
 import type { RawHandle } from './raw-handle.ts'
@@ -63,15 +63,7 @@ export class Worker {
     this.#drained = drained
     this.#maxRequests = withJitter(options.maxRequests, options.maxRequestsJitter, Math.random())
     this.#accessLog = createAccessLog({ format: options.accessLog, file: options.accessLogFile })
-    const settings = {
-      environ: environSettings(options),
-      extensions: { 'tsgi.file_wrapper': fileWrapper },
-      maxBodyBytes: options.maxBodyBytes,
-      closeTimeoutMs: options.closeTimeoutMs,
-      requestTimeoutMs: options.requestTimeoutMs,
-      maxConcurrency: options.maxConcurrency,
-    }
-    this.#requests = new Requests(application, settings, log, this.#accessLog, this.#counters)
+    this.#requests = new Requests(application, exchangeSettings(options), log, this.#accessLog, this.#counters)
     this.#connections = new Connections(
       this.#requests,
       {
@@ -255,17 +247,5 @@ export class Worker {
       eventLoopUtilization: performance.eventLoopUtilization(this.#utilization, before).utilization,
       counters: this.#counters.snapshot(),
     }
-  }
-}
-
-function environSettings(options: Options) {
-  return {
-    variables: options.environ.map((pair): [string, string] => {
-      const at = pair.indexOf('=')
-      return [pair.slice(0, at), pair.slice(at + 1)]
-    }),
-    mounts: [...options.mount].sort((one, other) => other.length - one.length),
-    multiprocess: options.workers > 1,
-    concurrent: options.maxConcurrency !== 1,
   }
 }

@@ -69,7 +69,7 @@ describe('the application that check loads', () => {
   test('is said to load, with its interface', async () => {
     const cwd = folderWith({ 'app.mjs': good })
     const { code, stdout } = await runTsgi(['check', 'app.mjs'], { cwd })
-    expect(stdout).toMatch(/application .*app\.mjs\n {2}loads as tsgi in \d+ ms\n$/)
+    expect(stdout).toMatch(/application .*app\.mjs\n {2}loads as tsgi in \d+ ms\n {2}no request was made/)
     expect(code).toBe(0)
   })
 
@@ -99,5 +99,98 @@ describe('the application that check loads', () => {
     const hangs = await runTsgi(['check', 'hangs.mjs', '--boot-timeout', '500ms'], { cwd })
     expect(hangs.stdout).toContain('it is not ready after 0.5 seconds (--boot-timeout)')
     expect(hangs.code).toBe(3)
+  })
+})
+
+describe('the requests that check makes', () => {
+  const cwd = folderWith({
+    'app.mjs': `
+      const utf8 = (text) => new TextEncoder().encode(text)
+      export const application = (environ, startResponse) => {
+        console.log('asked for', environ.PATH_INFO)
+        switch (environ.PATH_INFO) {
+          case '/good':
+            startResponse('200 OK', [['Content-Type', 'text/plain'], ['Content-Length', '4']])
+            return [utf8('good')]
+          case '/untyped':
+            startResponse('200 OK', [])
+            return [utf8('what is it?')]
+          case '/hop':
+            startResponse('200 OK', [['Content-Type', 'text/plain'], ['Connection', 'close']])
+            return []
+          case '/throws':
+            throw new Error('no database')
+          case '/hangs':
+            return new Promise(() => 0)
+          case '/ends':
+            return process.exit(7)
+        }
+        startResponse('200 OK', [['Content-Type', 'text/plain'], ['Content-Length', '9']])
+        return [utf8('short')]
+      }
+      setInterval(() => 0, 1000)`,
+  })
+
+  test('are none unless they are asked for', async () => {
+    const { code, stdout } = await runTsgi(['check', 'app.mjs'], { cwd })
+    expect(stdout).toContain('no request was made: --request PATH makes one')
+    expect(stdout).not.toContain('asked for')
+    expect(code).toBe(0)
+  })
+
+  test('run the application in memory and say what came', async () => {
+    const { code, stdout, stderr } = await runTsgi(['check', 'app.mjs', '--request', '/good?x=%20'], { cwd })
+    expect(stdout).toMatch(
+      /requests GET, without a socket\n {2}\/good\?x=%20 {2}200 OK {2}4 bytes {2}\d+ ms {2}keeps the rules\n$/,
+    )
+    expect(stderr).toContain('asked for /good')
+    expect(code).toBe(0)
+  })
+
+  test('end with 1 where the application breaks a rule or fails, and say which', async () => {
+    const asked = [
+      '--request',
+      '/good',
+      '--request',
+      '/untyped',
+      '--request',
+      '/short',
+      '--request',
+      '/throws',
+      '--request',
+      '/hop',
+    ]
+    const { code, stdout } = await runTsgi(['check', 'app.mjs', '--json', ...asked], { cwd })
+    expect(code).toBe(1)
+    const { application } = JSON.parse(stdout)
+    const problems = application.requests.map((request: { problems: string[] }) => request.problems.join('\n'))
+    expect(problems[0]).toBe('')
+    expect(problems[1]).toBe('')
+    expect(application.requests[1].warnings.join()).toMatch(/Content-Type/)
+    expect(problems[2]).toMatch(/Content-Length/)
+    expect(problems[3]).toMatch(/no database[\s\S]*app\.mjs:\d+/)
+    expect(problems[4]).toMatch(/Connection/)
+    const { stdout: text } = await runTsgi(['check', 'app.mjs', ...asked], { cwd })
+    expect(text).toMatch(/\/throws .* 500 Internal Server Error .*\n {4}problem: Error: no database\n/)
+  })
+
+  test('end with 1 where no answer comes', async () => {
+    const hangs = await runTsgi(['check', 'app.mjs', '--request', '/hangs', '--request-timeout', '300ms'], { cwd })
+    expect(hangs.stdout).toContain('no whole response within 300 ms')
+    expect(hangs.code).toBe(1)
+    const ends = await runTsgi(['check', 'app.mjs', '--request', '/ends'], { cwd })
+    expect(ends.stderr).toContain('the application ended the process that asked it (exit code 7)')
+    expect(ends.code).toBe(1)
+  })
+
+  test('name a path of an application', async () => {
+    for (const path of ['good', '/a b', '/%zz']) {
+      const { code, stderr } = await runTsgi(['check', 'app.mjs', '--request', path], { cwd })
+      expect(stderr).toContain(`--request: ${JSON.stringify(path)} is no path`)
+      expect(code).toBe(2)
+    }
+    const { code, stderr } = await runTsgi(['check', '--request', '/'], { cwd })
+    expect(stderr).toContain('--request: no application is named')
+    expect(code).toBe(2)
   })
 })

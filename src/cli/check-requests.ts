@@ -1,0 +1,53 @@
+/** Asks an application for paths, in a process of its own: without a socket, and with every rule of the interface checked. */
+
+import { spawn } from 'node:child_process'
+import { Duplex } from 'node:stream'
+import { fileURLToPath } from 'node:url'
+import { MessageChannel } from '../channel.ts'
+import { TsgiError } from '../errors.ts'
+import { workerIdentity } from '../master/privileges.ts'
+import { nodeArguments } from '../master/worker-process.ts'
+import type { Options } from '../options/table.ts'
+import { workerEnvironment } from './check-application.ts'
+import { type CheckAnswer, type CheckedRequest, type CheckOrder, parseCheckAnswer } from './check-messages.ts'
+
+const CHANNEL_FD = 3
+
+/** @throws TsgiError TSGI_RUN when there is no answer to be had: the process ended */
+export async function checkRequests(
+  application: string,
+  paths: readonly string[],
+  options: Options,
+  environment: Readonly<Record<string, string | undefined>>,
+): Promise<readonly CheckedRequest[]> {
+  const identity = workerIdentity(options)
+  const child = spawn(process.execPath, nodeArguments(childModule(), identity), {
+    // What the application prints is no output of ours.
+    stdio: ['ignore', 2, 2, 'pipe'],
+    env: workerEnvironment(options, identity, environment),
+    ...(options.chdir === undefined ? {} : { cwd: options.chdir }),
+  })
+  const pipe = child.stdio[CHANNEL_FD]
+  if (!(pipe instanceof Duplex)) throw new TsgiError('TSGI_RUN', 'no pipe to the process that asks the application')
+  let answer: CheckAnswer | undefined
+  const channel = new MessageChannel<CheckAnswer, CheckOrder>(pipe, parseCheckAnswer, {
+    message: (message) => {
+      answer = message
+      child.kill('SIGKILL') // whatever the application has left running
+    },
+    close: () => undefined,
+  })
+  channel.send({ application, options, paths })
+  const end = await new Promise<string>((resolve) => {
+    child.once('error', (error) => resolve(error.message))
+    child.once('close', (code, signal) => resolve(signal ?? `exit code ${code ?? 'unknown'}`))
+  })
+  if (answer === undefined) throw new TsgiError('TSGI_RUN', `the application ended the process that asked it (${end})`)
+  if (answer.kind === 'failed') throw new TsgiError('TSGI_RUN', answer.message)
+  return answer.requests
+}
+
+function childModule(): string {
+  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+  return fileURLToPath(new URL(`./check-child${extension}`, import.meta.url))
+}
