@@ -1,6 +1,7 @@
 /** `tsgi dev APP`: one worker, HTTP, pretty logs, and a reload whenever a source file changes. */
 
 import { dirname, relative } from 'node:path'
+import { TsgiError } from '../errors.ts'
 import { runMaster } from '../master/main.ts'
 import type { Options } from '../options/table.ts'
 import { prepareRun } from './application-run.ts'
@@ -47,6 +48,13 @@ export const dev: Subcommand = {
     },
   ],
   run: async (invocation) => {
+    if (invocation.input.environment['NODE_ENV'] === 'production') {
+      const remedy = 'unset it, or use tsgi serve'
+      throw new TsgiError(
+        'TSGI_USAGE',
+        `tsgi dev shows the source in the browser, and NODE_ENV is production: ${remedy}`,
+      )
+    }
     const run = await prepareRun(invocation, { name: 'tsgi dev', values: DEVELOPMENT })
     using _watch = watchSources(watchedFolder(run.application, invocation.input.cwd), (path) => {
       printError(paintError('dim', `tsgi dev: ${path} changed`))

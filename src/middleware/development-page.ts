@@ -32,7 +32,7 @@ ${parts.join('\n')}
 }
 
 /** The error and what caused it, outermost first; a circle of causes ends where it closes. */
-function causes(thrown: unknown): Error[] {
+export function causes(thrown: unknown): Error[] {
   const found: Error[] = []
   for (let error: unknown = thrown; ; ) {
     const next = asError(error)

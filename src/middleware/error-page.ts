@@ -5,7 +5,7 @@ import { asError, TsgiError } from '../errors.ts'
 import { variable } from '../gateway/variable.ts'
 import { closeBody } from './body.ts'
 import { copyEnviron } from './copy-environ.ts'
-import { developmentPage } from './development-page.ts'
+import { causes, developmentPage } from './development-page.ts'
 import { trackFileBodies } from './file-bodies.ts'
 import { escapeHtml } from './html.ts'
 import { status } from './status.ts'
@@ -75,8 +75,8 @@ function guard(body: Body, answer: (error: unknown) => Promise<Uint8Array[]>): B
 /** The gateway does not see an error that was answered: it is logged here. */
 function log(environ: Environ, error: unknown): void {
   if (error instanceof TsgiError && error.kind === 'client') return
-  const { stack, message } = asError(error)
-  environ['tsgi.errors'].write(`${stack ?? message}\n`)
+  const stacks = causes(error).map(({ stack, message }) => stack ?? message)
+  environ['tsgi.errors'].write(`${stacks.join('\ncaused by: ')}\n`)
 }
 
 async function answerTo(error: unknown, environ: Environ, development: boolean): Promise<Answer> {

@@ -7,6 +7,7 @@ import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
+import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
 
@@ -47,4 +48,52 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
   await dev.waitForLog(/SyntaxError|Unexpected/, { fromLine })
   expect(await answer()).toBe('Good day')
   expect(await dev.stop()).toMatchObject({ code: 0 })
+})
+
+test('dev shows an error of the application in the browser, with its causes and the source, and logs it', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(
+    join(folder, 'app.mjs'),
+    `const find = (id) => {
+       throw new Error('the page cannot be shown', { cause: new RangeError('there is no article ' + id) })
+     }
+     export const application = async (environ, startResponse) => {
+       const article = find(environ.PATH_INFO.slice(1))
+       startResponse('200 OK', [['Content-Type', 'text/plain']])
+       return [article]
+     }`,
+  )
+  const port = await freePort()
+  const dev = startServer({
+    name: 'tsgi dev',
+    command: process.execPath,
+    args: [commandLine, 'dev', 'app.mjs', '--http', `127.0.0.1:${port}`],
+    cwd: folder,
+    env: { NODE_ENV: '' },
+  })
+  await dev.waitForLog(/ready: 1 worker/)
+  const ask = (accept: string) => fetch(`http://127.0.0.1:${port}/<42>?token=secret`, { headers: { accept } })
+  const response = await ask('text/html')
+  const page = await response.text()
+  expect(response.status).toBe(500)
+  expect(page).toContain('<h1>Error: the page cannot be shown</h1>')
+  expect(page).toContain('<h1>Caused by RangeError: there is no article &#60;42&#62;</h1>')
+  expect(page).toMatch(/class="marked"><i>2<\/i>\s+throw new Error/)
+  expect(page).toContain('app.mjs:2:')
+  expect(page).not.toContain('secret')
+  // A program is told in its own way.
+  expect(await (await ask('application/json')).json()).toMatchObject({
+    status: 500,
+    detail: 'the page cannot be shown',
+  })
+  await dev.waitForLog(/caused by: RangeError: there is no article/)
+  expect(await dev.stop()).toMatchObject({ code: 0 })
+})
+
+test('dev does not run where NODE_ENV says production', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(join(folder, 'app.mjs'), 'export const application = () => []')
+  const { code, stderr } = await runTsgi(['dev', 'app.mjs'], { cwd: folder, env: { NODE_ENV: 'production' } })
+  expect(code).toBe(2)
+  expect(stderr).toMatch(/NODE_ENV is production/)
 })
