@@ -11,7 +11,7 @@ function versionOf(packageName) {
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
-export function frameworksPage({ FRAMEWORKS, CHECKS }) {
+export function frameworksPage({ FRAMEWORKS, CHECKS }, { ODD_CASES }) {
   const rows = FRAMEWORKS.map(({ name, packageName, example, checks }) =>
     row(
       name,
@@ -21,6 +21,10 @@ export function frameworksPage({ FRAMEWORKS, CHECKS }) {
       'passes',
     ),
   )
+  const differences = ODD_CASES.filter(({ differs }) => differs !== undefined).map(({ name, differs }) =>
+    row(name, differs.what, differs.why),
+  )
+  const same = ODD_CASES.filter(({ differs }) => differs === undefined).map(({ name }) => name)
   return `# Frameworks
 
 An application that runs on \`node:http\` runs on tsgi without a change, whether it exports what it made (\`export default app\`)
@@ -35,5 +39,16 @@ It has to be enabled before the application loads its framework, as everywhere.
 A file that makes several servers listen is served by the first, or by the one that \`--app-port\` names; the log says what
 became of the others. A \`fetch\` application that keeps \`Request\` or \`Response\` while it is loaded (\`class X extends Request\`)
 is started with \`--interface fetch\`, which has tsgi's own classes in place before.
+
+## Compared with node:http
+
+The same files run under \`node:http\` behind \`proxy_pass\` and under tsgi behind \`uwsgi_pass\` and \`fastcgi_pass\` of the same
+nginx, as a bare listener and with Express, Koa and Fastify. Clients see the same of: ${same.join(', ')}. Applications are
+told the same, in the same order, of a client that leaves in an upload or a download. What differs:
+
+${table(['What happens', 'The response', 'Why'], differences)}
+
+Interim responses (103) and trailers are dropped where the protocol has no place for them: nginx takes the first status that
+it reads from uwsgi, FastCGI and SCGI for the final one.
 `
 }

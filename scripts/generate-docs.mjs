@@ -88,8 +88,8 @@ export async function generatePages() {
   const [help, errors, metrics, signals, control] = await Promise.all(
     ['options/help', 'errors', 'metrics/table', 'master/signals', 'master/control-messages'].map(load),
   )
-  const [matrix, configurations, frameworks] = await Promise.all(
-    ['front/matrix', 'support/front-configurations', 'front/frameworks'].map((path) =>
+  const [matrix, configurations, frameworks, odd] = await Promise.all(
+    ['front/matrix', 'support/front-configurations', 'front/frameworks', 'front/odd'].map((path) =>
       tsImport(`../test/${path}.ts`, import.meta.url),
     ),
   )
@@ -98,7 +98,7 @@ export async function generatePages() {
     'docs/errors.md': ['src/errors.ts', errorsPage(errors)],
     'docs/metrics.md': ['src/metrics/table.ts', metricsPage(metrics)],
     'docs/signals.md': ['src/master/signals.ts and src/master/control-messages.ts', signalsPage(signals, control)],
-    'docs/frameworks.md': ['test/front/frameworks.ts', frameworksPage(frameworks)],
+    'docs/frameworks.md': ['test/front/frameworks.ts and test/front/odd.ts', frameworksPage(frameworks, odd)],
     'docs/front-servers.md': ['test/front/matrix.ts', frontServersPage(matrix, configurations)],
   }
   const withNotice = ([path, [source, text]]) => [

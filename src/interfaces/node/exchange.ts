@@ -226,7 +226,11 @@ export class Exchange implements SocketOwner {
     if (callbacks !== undefined) callAll(callbacks)
     if (!this.#needsDrain || this.#inFlightBytes > 0) return
     this.#needsDrain = false
-    if (this.#phase !== 'aborted') this.messages?.drain()
+    // A turn later: a write that the kernel takes at once would let a handler that never runs dry starve everything else,
+    // the news that its client left included.
+    setImmediate(() => {
+      if (this.#phase !== 'aborted') this.messages?.drain()
+    })
   }
 
   /** The transport is gone; the signal says the rest. */
