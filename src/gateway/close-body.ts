@@ -59,7 +59,21 @@ function isPlainArray(body: object): boolean {
 
 function methodOf(target: object, name: PropertyKey): Step | undefined {
   const method: unknown = Reflect.get(target, name)
-  return typeof method === 'function' ? () => Reflect.apply(method, target, []) : undefined
+  if (typeof method !== 'function' || RETURNS_AGAIN.has(method)) return undefined
+  return () => Reflect.apply(method, target, [])
+}
+
+/**
+ * The disposers that every generator has from Node 24 on call its `return`, which has been called already: one that hangs
+ * would be waited for twice, and one that is done once more for nothing.
+ */
+const RETURNS_AGAIN: ReadonlySet<unknown> = new Set<unknown>([
+  Reflect.get([].values(), Symbol.dispose),
+  Reflect.get(asyncOnes(), Symbol.asyncDispose),
+])
+
+async function* asyncOnes(): AsyncGenerator<number> {
+  yield 1
 }
 
 function runSteps(steps: readonly (Step | undefined)[], closing: Closing): Promise<void> | undefined {
