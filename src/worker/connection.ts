@@ -11,6 +11,7 @@ import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import { OpenRequests } from './open-requests.ts'
 import type { Transport, TransportEvents } from './transport.ts'
+import { countBodyBytes } from './young-garbage.ts'
 
 export class Connection implements TransportEvents, Carrier {
   readonly #host: ConnectionHost<Connection>
@@ -138,6 +139,7 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   write(bytes: Uint8Array): void {
+    countBodyBytes(bytes.length)
     if (!this.#over) this.#transport.write(bytes)
   }
 
@@ -253,6 +255,7 @@ export class Connection implements TransportEvents, Carrier {
         begun.push(this.#begin(event.requestId, event.params, event.keepConnection))
         return
       case 'body':
+        countBodyBytes(event.chunk.length)
         this.#open.get(event.requestId)?.exchange.input.push(event.chunk)
         return
       case 'end': {

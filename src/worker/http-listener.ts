@@ -12,6 +12,7 @@ import { HttpSink } from './http-sink.ts'
 import { hasBody, UpgradeRequest, withoutUpgrade } from './http-upgrade.ts'
 import { variablesOf } from './http-variables.ts'
 import type { Requests } from './requests.ts'
+import { countBodyBytes } from './young-garbage.ts'
 
 export interface HttpSettings {
   /** Of a request head; and how long a body may stall. 0: no limit */
@@ -123,6 +124,7 @@ export class HttpListener {
     exchange.input.onFirstRead(() => sink.bodyWanted())
     request.on('data', (chunk: Buffer) => {
       sink.bodyHeard()
+      countBodyBytes(chunk.length)
       exchange.input.push(chunk)
     })
     request.on('end', () => exchange.input.end())
