@@ -57,6 +57,8 @@ export class HttpListener {
       connectionsCheckingInterval: CHECK_INTERVAL_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
       maxHeaderSize: settings.maxHeadBytes,
+      // From Node 24.9 on; before it, such a request is put together again.
+      shouldUpgradeCallback: (request) => !hasBody(request),
       noDelay: true,
     })
     // Above it node:http would drop headers in silence.

@@ -109,8 +109,8 @@ export class UpgradeRequest implements Sink {
 }
 
 /**
- * `Upgrade` with a body, as HTTP clients send it that would rather speak HTTP/2 (h2c): node:http stops reading where the body
- * begins. Which is allowed to be ignored, so the request is put together again without it.
+ * `Upgrade` with a body, as HTTP clients send it that would rather speak HTTP/2 (h2c). It may be ignored, but node:http, before
+ * it could be told so, stops reading where the body begins: the request is put together again without it.
  */
 export function withoutUpgrade(request: IncomingMessage, head: Uint8Array): Uint8Array {
   const { method = 'GET', url = '/', httpVersion, rawHeaders } = request
