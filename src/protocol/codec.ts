@@ -107,7 +107,7 @@ export interface Protocol {
   /** @param highestId of the decoder that read the connection until now, between two requests */
   readonly createDecoder: (limits: DecoderLimits, highestId?: number) => Decoder
   readonly encoder: Encoder
-  /** A 101 passes, and the bytes after it (research: nginx uwsgi_pass and scgi_pass). */
+  /** A 101 passes, and the bytes after it (nginx ngx_http_uwsgi_module.c and ngx_http_scgi_module.c: upgrade). */
   readonly carriesUpgrade: boolean
   /** The directives of the front servers that speak it, for messages: `{ nginx: 'uwsgi_pass', apache: 'uwsgi://' }`. */
   readonly directive: { readonly nginx: string; readonly apache: string }
