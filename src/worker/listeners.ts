@@ -169,10 +169,11 @@ export class Listeners {
     return server
   }
 
-  /** @param peer undefined where the peer left before it could be asked */
+  /** @param peer undefined where it has left already: a balancer's check, as often as not, and nothing to talk about */
   #allows(peer: string | undefined, listener: ListenerInfo): boolean {
-    if (peer !== undefined && this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return true
-    const message = `${peer ?? 'a peer that left at once'} may not connect to ${listener.address} (--allow-from)`
+    if (peer === undefined) return false
+    if (this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return true
+    const message = `${peer} may not connect to ${listener.address} (--allow-from)`
     this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
     return false
   }
