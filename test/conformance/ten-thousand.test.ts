@@ -49,5 +49,6 @@ test('ten thousand silent clients are freed by --read-timeout, with their memory
   }
   const [first = 0, second = 0] = resident
   expect(first / CLIENTS, 'resident bytes of the worker for each client').toBeLessThan(25_000)
-  expect(second - first, 'more in the second wave').toBeLessThan(32 * MIB)
+  // V8 lets its heap grow before it collects, the newer the more: what were kept of every client would be 90 MB.
+  expect(second - first, 'more in the second wave').toBeLessThan(64 * MIB)
 })
