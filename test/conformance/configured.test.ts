@@ -59,12 +59,44 @@ test('T98 with --max-concurrency 1 thousands of requests on kept connections wai
   for (const each of connections) each.close()
 })
 
+test('T63 T66 T68 a kept connection serves on after a body that was cut, a HEAD, a 204, a 500 and an unread body', async () => {
+  const gateway = await start(['fastcgi'])
+  const kept = new Kept(gateway.address)
+  const paths = [
+    '/length?by=generator&length=3&bytes=10',
+    '/no-content?kind=generator',
+    '/throws',
+    '/bad-body?n=0',
+    '/unread',
+  ]
+  for (const [index, path] of paths.entries()) {
+    for (const method of ['GET', 'HEAD', 'POST']) {
+      const before = kept.answered
+      const body = method === 'POST' ? Buffer.alloc(100_000) : empty
+      kept.send(
+        ...encodeFastcgiRequest({ ...request(path, method), body }, { requestId: index + 1, keepConnection: true }),
+      )
+      await until(`${method} ${path} is answered`, () => kept.answered === before + 1)
+    }
+  }
+  kept.send(...encodeFastcgiRequest(request('/hello'), { keepConnection: true }))
+  await until('hello', () => kept.answered === paths.length * 3 + 1)
+  expect(kept.text).toMatch(/\r\n\r\nhello$/)
+  kept.close()
+})
+
 const empty = Buffer.alloc(0)
-const request = (path: string) => ({ params: ['REQUEST_METHOD', 'GET', 'PATH_INFO', path] })
+
+function request(target: string, method = 'GET') {
+  const [path = '', query = ''] = target.split('?')
+  return { params: ['REQUEST_METHOD', method, 'PATH_INFO', path, 'QUERY_STRING', query] }
+}
 
 /** A kept FastCGI connection that counts its END_REQUESTs. */
 class Kept {
   answered = 0
+  /** All that came on STDOUT. */
+  text = ''
   readonly #socket: Socket
   #lastWrite = Promise.resolve()
 
@@ -72,7 +104,10 @@ class Kept {
     const reader = new FastcgiRecordReader()
     this.#socket = connect(String(address))
     this.#socket.on('data', (bytes) => {
-      this.answered += reader.feed(bytes).filter(({ type }) => type === TYPE.endRequest).length
+      for (const { type, content } of reader.feed(bytes)) {
+        if (type === TYPE.endRequest) this.answered += 1
+        if (type === TYPE.stdout) this.text += content.toString('latin1')
+      }
     })
   }
 
