@@ -219,7 +219,11 @@ export class Connection implements TransportEvents, Carrier {
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
     if (this.#leaving) this.handOver()
-    if (limitMs === 0 || nowMs - this.#waitingSinceMs < limitMs) return
+    // Browsers open connections that they never use: no drain waits for them.
+    const unused = this.#spoken === undefined && !this.#midRequest
+    const waitedMs = nowMs - this.#waitingSinceMs
+    if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
+    if (limitMs === 0 || waitedMs < limitMs) return
     for (const request of this.#open.list()) {
       if (!request.bodyComplete && request.wantsBody) {
         this.#failBody(request, `the request body stalled for ${limitMs} ms (--read-timeout)`)
@@ -228,8 +232,6 @@ export class Connection implements TransportEvents, Carrier {
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
     if (this.#requests > 0 && !this.#midRequest) return
-    // Browsers open connections that they never use.
-    const unused = this.#spoken === undefined && !this.#midRequest
     if (!unused) this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
     this.#transport.end()
   }
@@ -361,6 +363,9 @@ export class Connection implements TransportEvents, Carrier {
     this.#transport.linger(this.#host.lingerTimeoutMs)
   }
 }
+
+/** Who connects to send something does so by then. */
+const UNUSED_MS = 2000
 
 /** As many as `detect` looks at. */
 const TELLING_BYTES = 16

@@ -90,10 +90,11 @@ export class HttpListener {
     this.#parse(socket, head)
   }
 
-  drain(): void {
+  /** @param last nobody goes on: idle connections wait for nothing */
+  drain(last: boolean): void {
     this.#draining = true
     for (const { sink } of this.#open.values()) sink?.closeAfterwards()
-    if (this.#settings.closesIdle) this.#server.closeIdleConnections()
+    if (last || this.#settings.closesIdle) this.#server.closeIdleConnections()
   }
 
   /** Once a second: a body that is owed too long is given up. */

@@ -167,7 +167,7 @@ export class Worker {
     this.#why = why
     this.#listeners.release()
     this.#connections.drain(!last)
-    this.#http.drain()
+    this.#http.drain(last)
     this.#draining()
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     this.#settled()

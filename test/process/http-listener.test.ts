@@ -445,6 +445,20 @@ describe('a worker that drains', () => {
     await tsgi.stop()
   })
 
+  test('does not wait for idle connections when tsgi stops, nor for those that were never used', async () => {
+    const { port, tsgi } = await served('--graceful-timeout', '50')
+    const idle = await openHttp({ port })
+    await idle.request({ path: '/pid' })
+    const unused = await openHttp({ port })
+    expect((await httpRequest({ port }, { path: '/pid' })).status).toBe(200)
+    tsgi.signal('SIGTERM')
+    await Promise.all([idle.closed(), unused.closed()])
+    expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
+    expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
+    idle.destroy()
+    unused.destroy()
+  })
+
   test('closes idle connections at once while developing, so that a page is of the new code', async () => {
     const port = await freePort()
     const args = ['--http', `127.0.0.1:${port}`, '--workers', '1']
