@@ -9,6 +9,7 @@ import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
 import { Master, type Setup } from './master.ts'
 import { openMasterLog } from './master-log.ts'
+import { openServiceNotifier } from './notify.ts'
 import { writePidfile } from './pidfile.ts'
 import { giveLogFiles, type Identity, identityVariables, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
@@ -42,6 +43,13 @@ export async function runMaster(run: MasterRun): Promise<number> {
     const log = openMasterLog(options)
     /** Read with the options that name them; a generation keeps its own, also when a later one fails to come up. */
     const tls = new WeakMap<Options, TlsIdentity | undefined>([[options, readTlsFiles(options)]])
+    let { heartbeatTimeoutMs } = options
+    const notifier = openServiceNotifier({
+      environment: process.env,
+      log,
+      heartbeatTimeoutMs: () => heartbeatTimeoutMs,
+    })
+    closers.push(() => notifier?.close())
     const giveLogs = ({ logFile, accessLogFile }: Options): void => {
       if (identity !== undefined) giveLogFiles(identity, [logFile, accessLogFile])
     }
@@ -65,7 +73,11 @@ export async function runMaster(run: MasterRun): Promise<number> {
           tls.set(renewed, readTlsFiles(renewed))
           return renewed
         },
-        adopt: (adopted) => log.adopt(adopted),
+        adopt: (adopted) => {
+          log.adopt(adopted)
+          heartbeatTimeoutMs = adopted.heartbeatTimeoutMs
+        },
+        observe: (roster) => notifier?.observe(roster),
         reopenLogs: () => {
           log.reopen()
           giveLogs(master.setup.options)

@@ -36,6 +36,8 @@ export interface MasterStart {
   /** New options are in force. */
   readonly adopt: (options: Options) => void
   readonly reopenLogs: () => void
+  /** Something happened, and everything was done about it. */
+  readonly observe: (roster: Roster) => void
   /** The last worker has left. */
   readonly exit: (code: number) => void
 }
@@ -174,6 +176,7 @@ export class Master {
     setImmediate(() => {
       this.#turnIsDue = false
       this.#sleepUntil(this.#turn())
+      this.#start.observe(this.#roster)
     })
   }
 

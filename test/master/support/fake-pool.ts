@@ -21,6 +21,8 @@ export interface Who {
   readonly cwd: string
   readonly variable?: string
   readonly home?: string
+  /** Variables of sd_notify(3). */
+  readonly systemd: readonly string[]
 }
 
 export interface FakePool {

@@ -115,6 +115,7 @@ function answer(command: string, socket: Socket): void {
     cwd: process.cwd(),
     variable: process.env['FAKE_VARIABLE'],
     home: process.env['HOME'],
+    systemd: Object.keys(process.env).filter((name) => /^(?:NOTIFY_SOCKET|WATCHDOG_)/.test(name)),
   }
   socket.end(JSON.stringify(who))
 }
