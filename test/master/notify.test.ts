@@ -95,9 +95,6 @@ describeWith(['systemd-notify', 'python3'], 'under systemd', () => {
   test('start, reload, failed reload and stop are told in order, each by its variables', async () => {
     const { path, process } = await startManager()
     const pool = await startFakePool({ env: { NOTIFY_SOCKET: path } })
-      () => console.log(process.lines.join('\n'), pool.server.lines.map((l) => l.slice(0, 300)).join('\n')),
-      12000,
-    )
     await process.waitForLog(/^READY=1 \| STATUS=[12] of 2 workers ready, generation 1$/)
     let fromLine = process.lines.length
     pool.server.signal('SIGHUP')
