@@ -1,6 +1,7 @@
 /** `tsgi init systemd`: a unit that starts, reloads and stops this application. */
 
 import { dirname } from 'node:path'
+import type { Options } from '../options/table.ts'
 import { type InitTarget, packagePath } from './init-target.ts'
 
 export function systemdUnit(target: InitTarget): string {
@@ -15,7 +16,12 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-Type=exec
+# Started when the first worker accepts. The messages come from systemd-notify, a child of the master: hence all.
+Type=notify
+NotifyAccess=all
+# Restarts the service where no worker has been well for so long. Workers that hang are replaced long before.
+WatchdogSec=${watchdogSeconds(options)}
+TimeoutStartSec=${startSeconds(options)}
 ExecStart=${words.map(quoteUnit).join(' ')}
 ExecReload=/bin/kill -HUP $MAINPID
 WorkingDirectory=${escapeUnit(folder)}
@@ -40,6 +46,16 @@ ProtectSystem=full
 [Install]
 WantedBy=multi-user.target
 `
+}
+
+/** Longer than a worker may hang before it is replaced, and its successor may take to load. */
+function watchdogSeconds({ heartbeatTimeoutMs, bootTimeoutMs }: Options): number {
+  return Math.ceil((heartbeatTimeoutMs + bootTimeoutMs) / 1000) + 30
+}
+
+/** 0 is for ever, there and here. */
+function startSeconds({ bootTimeoutMs }: Options): string {
+  return bootTimeoutMs === 0 ? 'infinity' : String(Math.ceil(bootTimeoutMs / 1000) + 30)
 }
 
 /** systemd makes /run/NAME at each start, owned by the user, and removes it after the stop. */

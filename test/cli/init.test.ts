@@ -87,6 +87,8 @@ describe('the unit for systemd', () => {
     expect(text).toContain('--env "A=50%% $$x"')
     expect(text).toContain('RuntimeDirectory=my-shop\n')
     expect(text).toContain('TimeoutStopSec=65\n')
+    expect(text).toContain('Type=notify\nNotifyAccess=all\n')
+    expect(text).toMatch(/^WatchdogSec=120\nTimeoutStartSec=90\nExecStart=/m)
     expect(text).toContain('RestartPreventExitStatus=2 3\n')
   })
 })
