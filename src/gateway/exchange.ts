@@ -82,6 +82,11 @@ export class Exchange implements ResponseOwner {
     return this.#phase === 'ended' || this.#phase === 'done'
   }
 
+  /** The connection is the application's: no limit on requests is meant for it. */
+  get upgraded(): boolean {
+    return this.#phase === 'upgraded'
+  }
+
   get abortReason(): unknown {
     return this.#aborted ? this.#error : undefined
   }

@@ -102,6 +102,7 @@ export class Requests {
     const { requestTimeoutMs } = this.#settings
     if (requestTimeoutMs === 0) return
     for (const exchange of [...this.#inFlight]) {
+      if (exchange.upgraded) continue
       if (nowMs - exchange.startedMs < requestTimeoutMs) return // in the order in which they began
       const error = new TsgiError('TSGI_REQUEST_TIMEOUT', `the request ran longer than ${requestTimeoutMs} ms`)
       this.#warn(exchange, `${error.message} (--request-timeout): aborted`)
