@@ -17,12 +17,15 @@ interface Share {
   readonly id: number
   readonly requestsTotal: number
   readonly acceptedTotal: number
+  /** Smoothed: of some seconds a worker tells late, and in the next one twice as much. */
   readonly requestsPerSecond: number
   /** Those of them that came on connections which had served before. */
   readonly keptPerSecond: number
   /** Requests and connections above the mean of all, forgotten over some seconds. */
   readonly requestsAbove: number
   readonly acceptedAbove: number
+  /** How far it is ahead of the mean, now and in the long run; behind it where negative. */
+  readonly leadPerSecond: number
   readonly utilization: number
   /** Given since the last measurement, which do not show in its numbers yet. */
   given: { connections: number; requestsPerSecond: number }
@@ -32,9 +35,13 @@ interface Share {
 const LEAST_MEAN = 20
 /** What stays of an excess from one measurement to the next: it is forgotten within some twenty. */
 const KEPT_OF_EXCESS = 0.9
-/** Above or below the mean by this part of it, in the long run. */
-const TOLERANCE = 0.1
-/** The excess is not what the next second will bring: most of it, so that nothing swings. */
+/** What an excess of the past counts against one of now: enough to be made good within seconds. */
+const WEIGHT_OF_EXCESS = 0.15
+/** Above the mean by this part of it. */
+const TOLERANCE = 0.05
+/** A worker that is much less busy than the mean has no reason to complain. */
+const BUSY_ENOUGH = 0.8
+/** Most of a lead, so that nothing swings. */
 const DAMPING = 0.7
 
 export class Balance {
@@ -47,29 +54,32 @@ export class Balance {
    */
   measure(workers: readonly WorkerView[]): readonly Correction[] {
     const known = workers.every(({ id, tick }) => tick !== undefined && this.#shares.has(id))
-    const requests = workers.map((worker) => requestsOf(worker) - (this.#shares.get(worker.id)?.requestsTotal ?? 0))
-    const accepted = workers.map((worker) => acceptedOf(worker) - (this.#shares.get(worker.id)?.acceptedTotal ?? 0))
-    const meanRequests = mean(requests)
-    const meanAccepted = mean(accepted)
-    const shares = workers.map((worker, index): Share => {
-      const before = known ? this.#shares.get(worker.id) : undefined
-      const now = requests[index] ?? 0
-      const fresh = accepted[index] ?? 0
+    if (!known || workers.length < 2) {
+      this.#shares = new Map(workers.map((worker) => [worker.id, blank(worker)]))
+      return []
+    }
+    const seconds = workers.map((worker) => {
+      const before = this.#shares.get(worker.id) ?? blank(worker)
+      const requests = requestsOf(worker) - before.requestsTotal
+      const accepted = acceptedOf(worker) - before.acceptedTotal
+      return { worker, before, requests, accepted, rate: (before.requestsPerSecond + requests) / 2 }
+    })
+    const meanRequests = mean(seconds.map(({ requests }) => requests))
+    const meanAccepted = mean(seconds.map(({ accepted }) => accepted))
+    const meanRate = mean(seconds.map(({ rate }) => rate))
+    const shares = seconds.map(({ worker, before, requests, accepted, rate }): Share => {
+      const requestsAbove = before.requestsAbove * KEPT_OF_EXCESS + requests - meanRequests
       return {
-        id: worker.id,
-        requestsTotal: requestsOf(worker),
-        acceptedTotal: acceptedOf(worker),
-        requestsPerSecond: known ? now : 0,
-        keptPerSecond: known ? Math.max(0, now - fresh) : 0,
-        requestsAbove: before === undefined ? 0 : before.requestsAbove * KEPT_OF_EXCESS + now - meanRequests,
-        acceptedAbove: before === undefined ? 0 : before.acceptedAbove * KEPT_OF_EXCESS + fresh - meanAccepted,
-        utilization: worker.tick?.eventLoopUtilization ?? 0,
-        given: { connections: 0, requestsPerSecond: 0 },
+        ...blank(worker),
+        requestsPerSecond: rate,
+        keptPerSecond: (before.keptPerSecond + Math.max(0, requests - accepted)) / 2,
+        requestsAbove,
+        acceptedAbove: before.acceptedAbove * KEPT_OF_EXCESS + accepted - meanAccepted,
+        leadPerSecond: rate - meanRate + requestsAbove * WEIGHT_OF_EXCESS,
       }
     })
     this.#shares = new Map(shares.map((share) => [share.id, share]))
-    if (!known || workers.length < 2) return []
-    return [...shedding(shares, meanRequests), ...listeningAnew(shares, meanAccepted)]
+    return [...shedding(shares, meanRate), ...listeningAnew(shares, meanAccepted)]
   }
 
   /**
@@ -80,7 +90,7 @@ export class Balance {
     let best: { readonly worker: WorkerView; readonly work: number; readonly connections: number } | undefined
     for (const worker of workers) {
       const share = this.#shares.get(worker.id)
-      const work = (share?.requestsPerSecond ?? 0) + (share?.given.requestsPerSecond ?? 0)
+      const work = (share?.leadPerSecond ?? 0) + (share?.given.requestsPerSecond ?? 0)
       const connections = (worker.tick?.connections ?? 0) + (share?.given.connections ?? 0)
       if (best === undefined || work < best.work || (work === best.work && connections < best.connections)) {
         best = { worker, work, connections }
@@ -99,13 +109,13 @@ export class Balance {
 function shedding(shares: readonly Share[], meanRequests: number): Correction[] {
   if (meanRequests < LEAST_MEAN) return []
   const meanUtilization = mean(shares.map(({ utilization }) => utilization))
-  const busiest = shares
-    .filter(({ requestsPerSecond }) => requestsPerSecond > meanRequests * (1 + TOLERANCE))
-    .filter(({ requestsAbove, utilization }) => requestsAbove > 0 && utilization >= meanUtilization)
-  return busiest.flatMap(({ id, requestsPerSecond, keptPerSecond }) => {
-    const excess = Math.min(keptPerSecond, (requestsPerSecond - meanRequests) * DAMPING)
-    return excess < 1 ? [] : [{ kind: 'shed', id, requestsPerSecond: excess }]
-  })
+  return shares
+    .filter(({ leadPerSecond }) => leadPerSecond > meanRequests * TOLERANCE)
+    .filter(({ utilization }) => utilization >= meanUtilization * BUSY_ENOUGH)
+    .flatMap(({ id, leadPerSecond, keptPerSecond }) => {
+      const excess = Math.min(keptPerSecond, leadPerSecond * DAMPING)
+      return excess < 1 ? [] : [{ kind: 'shed', id, requestsPerSecond: excess }]
+    })
 }
 
 /** The one that has got the most is the last to listen anew, and so waits behind all others. */
@@ -133,6 +143,7 @@ const blank = (worker: WorkerView): Share => ({
   keptPerSecond: 0,
   requestsAbove: 0,
   acceptedAbove: 0,
-  utilization: 0,
+  leadPerSecond: 0,
+  utilization: worker.tick?.eventLoopUtilization ?? 0,
   given: { connections: 0, requestsPerSecond: 0 },
 })
