@@ -9,12 +9,15 @@ const realServers = [
   'test/examples/**/*.test.ts',
 ]
 
+/** Many reloads, gigabytes, thousands of clients: heavy, so once, and alone. */
+const load = ['test/load/**/*.test.ts']
+
 /** tsgi takes a connection in one of two ways (src/worker): everything has to hold on both. */
-const withAccept = (accept: 'fast' | 'documented', order: number) => ({
+const withAccept = (accept: 'fast' | 'documented', order: number, include: readonly string[] = realServers) => ({
   extends: true as const,
   test: {
-    name: accept,
-    include: realServers,
+    name: include === load ? 'load' : accept,
+    include: [...include],
     env: { TSGI_ACCEPT: accept },
     fileParallelism: false,
     globalSetup: ['test/support/build-setup.ts'],
@@ -35,7 +38,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           // test/docker has a configuration of its own: npm run test:docker.
-          exclude: [...realServers, 'test/docker/**'],
+          exclude: [...realServers, ...load, 'test/docker/**'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },
@@ -43,6 +46,7 @@ export default defineConfig({
       },
       withAccept('fast', 1),
       withAccept('documented', 2),
+      withAccept('fast', 3, load),
     ],
   },
 })

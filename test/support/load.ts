@@ -14,6 +14,8 @@ export interface LoadOptions {
   /** A new connection for each request. Default false. */
   readonly closeConnections?: boolean
   readonly timeoutMs?: number
+  /** Given each whole body of an answer. */
+  readonly onBody?: (text: string) => void
 }
 
 export interface Tally {
@@ -52,9 +54,14 @@ export function constantLoad(options: LoadOptions): Load {
   const once = (): Promise<Answer> =>
     new Promise((resolve) => {
       const outgoing = request(url, { method, headers, agent, timeout: timeoutMs }, (response) => {
-        response.resume()
+        let text = ''
+        if (options.onBody === undefined) response.resume()
+        else response.on('data', (chunk) => (text += String(chunk)))
         response.once('error', (error: NodeJS.ErrnoException) => resolve({ error: `broken: ${error.code}` }))
-        response.once('end', () => resolve({ status: response.statusCode ?? 0 }))
+        response.once('end', () => {
+          options.onBody?.(text)
+          resolve({ status: response.statusCode ?? 0 })
+        })
         response.once('close', () => resolve({ error: 'broken: closed' }))
       })
       outgoing.once('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' })))
