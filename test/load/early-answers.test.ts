@@ -1,6 +1,6 @@
 /**
  * An answer that is sent before a body of 8 MB was read, through real front servers, which are still sending then.
- * TSGI_LOAD=full: as often as a release should survive; less often by default.
+ * TSGI_TEST_LOAD=full: as often as a release should survive; less often by default.
  */
 
 import { join } from 'node:path'
@@ -15,7 +15,7 @@ import { socketPath, startTsgi } from '../support/tsgi.ts'
 import { PROTOCOLS, type Protocol, SITES } from './gateway-socket.ts'
 
 const app = join(import.meta.dirname, 'apps', 'load.mjs')
-const full = process.env['TSGI_LOAD'] === 'full'
+const full = process.env['TSGI_TEST_LOAD'] === 'full'
 const NGINX_REQUESTS = full ? 1000 : 100
 const APACHE_REQUESTS = full ? 100 : 25
 const CLIENTS = 4

@@ -1,5 +1,5 @@
 /**
- * Reloads while requests never cease. TSGI_LOAD=full: as many as a release should survive; a smaller number by default.
+ * Reloads while requests never cease. TSGI_TEST_LOAD=full: as many as a release should survive; a smaller number by default.
  */
 
 import { join } from 'node:path'
@@ -12,7 +12,7 @@ import { tempDir } from '../support/temp-dir.ts'
 import { socketPath, startTsgi } from '../support/tsgi.ts'
 
 const app = join(import.meta.dirname, 'apps', 'load.mjs')
-const full = process.env['TSGI_LOAD'] === 'full'
+const full = process.env['TSGI_TEST_LOAD'] === 'full'
 const RELOADS = full ? 200 : 40
 const timeout = 600_000
 
