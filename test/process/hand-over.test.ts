@@ -156,8 +156,8 @@ test('connections are handed over again and again', async () => {
     await reload()
   }
   expect(connections.some(({ closed }) => closed)).toBe(false)
-  // Two of each generation.
-  expect(workers.size).toBe(8)
+  // Both of each generation, save that one of the first may have accepted them all.
+  expect(workers.size).toBeGreaterThanOrEqual(7)
 })
 
 test('what is sent while a connection changes workers is answered', async () => {
