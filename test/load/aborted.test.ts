@@ -117,7 +117,7 @@ describe(`${REQUESTS} aborted requests leave nothing behind`, () => {
     expect(after.handles).toEqual(handles)
     // 100 bytes for each would be a million.
     expect(heapGrownBytes).toBeLessThan(1_000_000)
-    expect(residentGrownBytes).toBeLessThan(24 * MIB)
+    expect(residentGrownBytes).toBeLessThan(32 * MIB)
   })
 })
 
