@@ -5,19 +5,23 @@ import { readFileSync } from 'node:fs'
 const row = (...cells) => `| ${cells.join(' | ')} |`
 const table = (headings, rows) => [row(...headings), `|${'---|'.repeat(headings.length)}`, ...rows].join('\n')
 
-function versionOf(packageName) {
+function versionOf({ packageName, example, isBuilt }) {
   if (packageName === undefined) return "Node's"
+  if (isBuilt) {
+    const file = new URL(`../examples/${example.split('/')[0]}/package.json`, import.meta.url)
+    return JSON.parse(readFileSync(file, 'utf8')).dependencies[packageName]
+  }
   const file = new URL(`../node_modules/${packageName}/package.json`, import.meta.url)
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
 export function frameworksPage({ FRAMEWORKS, CHECKS }, { ODD_CASES }) {
-  const rows = FRAMEWORKS.map(({ name, packageName, example, checks }) =>
+  const rows = FRAMEWORKS.map((framework) =>
     row(
-      name,
-      versionOf(packageName),
-      `[${example}](../examples/${example})`,
-      checks.map((check) => CHECKS[check]).join('; '),
+      framework.name,
+      versionOf(framework),
+      `[${framework.example}](../examples/${framework.example})`,
+      framework.checks.map((check) => CHECKS[check]).join('; '),
       'passes',
     ),
   )

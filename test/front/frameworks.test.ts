@@ -6,13 +6,15 @@ import { join, resolve } from 'node:path'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { WebSocket } from 'ws'
+import { builtNextjs } from '../../scripts/build-nextjs.mjs'
 import { httpRequest, openHttp } from '../support/http-client.ts'
 import { type Front, startNginx } from '../support/nginx.ts'
 import { describeWith } from '../support/peers.ts'
 import { socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { type Check, FRAMEWORKS, type Framework } from './frameworks.ts'
 
-const examples = join(import.meta.dirname, '..', '..', 'examples')
+const root = join(import.meta.dirname, '..', '..')
+const examples = join(root, 'examples')
 const ownApps = join(import.meta.dirname, 'apps')
 
 type Name = 'uwsgi' | 'fastcgi' | 'scgi'
@@ -27,6 +29,7 @@ async function startExample(app: string, args: readonly string[]): Promise<Runni
   const sockets = { uwsgi: socketPath(), fastcgi: socketPath(), scgi: socketPath() }
   const tsgi = await startTsgi({
     app: resolve(examples, app),
+    env: { NEXT_TELEMETRY_DISABLED: '1' },
     args: [
       ...args,
       ...['--uwsgi', sockets.uwsgi, '--fastcgi', sockets.fastcgi, '--scgi', sockets.scgi],
@@ -46,7 +49,7 @@ async function startExample(app: string, args: readonly string[]): Promise<Runni
 
 /** Runs `body` with the example, or another application by its absolute path, started for all its tests. */
 function withExample(app: string, body: (running: () => Running) => void, args: readonly string[] = []): void {
-  describeWith(['nginx'], [app.replace(`${ownApps}/`, ''), ...args].join(' '), () => {
+  describeWith(['nginx'], [app.replace(`${ownApps}/`, '').replace(`${root}/`, ''), ...args].join(' '), () => {
     let running: Running | undefined
     beforeAll(async () => {
       running = await startExample(app, args)
@@ -55,11 +58,12 @@ function withExample(app: string, body: (running: () => Running) => void, args: 
       await running?.front.stop()
       await running?.tsgi.stop()
     })
-    body(() => {
-      if (running === undefined) throw new Error('not started')
-      return running
-    })
+    body(() => running ?? notStarted())
   })
+}
+
+function notStarted(): never {
+  throw new Error('not started')
 }
 
 const json = (value: unknown) => ({
@@ -126,6 +130,66 @@ const RUN: Readonly<Record<Check, (running: () => Running, framework: Framework)
         ],
       })
       expect(events.text.match(/"countdown":\d/g)).toEqual(['"countdown":2', '"countdown":1'])
+    })
+  },
+  nextjs: (running) => {
+    test('listens by itself, and is taken over', async () => {
+      await running().tsgi.waitForLog(/server\.js wanted to listen on port 3000/)
+    })
+
+    test.each(protocols)('renders a page for this client over %s, and has its files', async (protocol) => {
+      const ask = asker(running, protocol)
+      const page = await ask('/')
+      expect([page.status, page.header('Content-Type')]).toEqual([200, 'text/html; charset=utf-8'])
+      expect(page.text).toContain('<h1>Hello from Next.js!</h1><p>Welcome, stranger from 127.0.0.1.</p>')
+      const [, script = ''] = /src="(\/_next\/static\/[^"]+\.js)"/.exec(page.text) ?? []
+      const loaded = await ask(script)
+      expect([loaded.status, loaded.complete]).toEqual([200, true])
+      expect(loaded.header('Cache-Control')).toContain('immutable')
+      const logo = await ask('/logo.svg')
+      expect([logo.status, logo.header('Content-Type')]).toEqual([200, 'image/svg+xml'])
+      const head = await ask('/', { method: 'HEAD' })
+      expect([head.status, head.bodyBytes]).toEqual([200, 0])
+      expect((await ask('/no/such/page')).status).toBe(404)
+    })
+
+    test.each(protocols)('answers JSON over %s, and gives a megabyte back', async (protocol) => {
+      const ask = asker(running, protocol)
+      expect(JSON.parse((await ask('/api/hello?name=Zo%C3%AB')).text)).toEqual({ hello: 'Zoë' })
+      const large = { text: 'ä'.repeat(500_000) }
+      const echoed = await ask('/api/hello', json(large))
+      expect([echoed.status, echoed.complete]).toEqual([201, true])
+      expect(JSON.parse(echoed.text)).toEqual(large)
+    })
+
+    test.each(protocols)('runs the server action of a form over %s', async (protocol) => {
+      const ask = asker(running, protocol)
+      const [, action = ''] = /name="(\$ACTION_ID_[0-9a-f]+)"/.exec((await ask('/')).text) ?? []
+      const form = new FormData()
+      form.set(action, '')
+      form.set('name', 'Zoë')
+      const encoded = new Response(form)
+      const signed = await ask('/', {
+        method: 'POST',
+        headers: [
+          ['Content-Type', encoded.headers.get('content-type') ?? ''],
+          ['Origin', `http://127.0.0.1:${running().ports[protocol]}`],
+        ],
+        body: new Uint8Array(await encoded.arrayBuffer()),
+      })
+      expect([signed.status, signed.header('Location')]).toEqual([303, '/'])
+      const [cookie = ''] = (signed.header('Set-Cookie') ?? '').split(';')
+      expect((await ask('/', { headers: [['Cookie', cookie]] })).text).toContain('Welcome, Zoë from')
+    })
+
+    test.each(protocols)('streams a page over %s: the fallback first', async (protocol) => {
+      const chunks: string[] = []
+      const target = { port: running().ports[protocol] }
+      const response = await httpRequest(target, { path: '/slow', onBody: (chunk) => chunks.push(chunk.toString()) })
+      expect(response.complete).toBe(true)
+      const indexOf = (text: string) => chunks.findIndex((chunk) => chunk.includes(text))
+      expect(indexOf('Counting ...')).toBeGreaterThanOrEqual(0)
+      expect(indexOf('The figures are here.')).toBeGreaterThan(indexOf('Counting ...'))
     })
   },
   gigantic: (running) => {
@@ -235,11 +299,16 @@ const RUN: Readonly<Record<Check, (running: () => Running, framework: Framework)
 }
 
 for (const framework of FRAMEWORKS) {
-  withExample(framework.example, (running) => {
+  const served = framework.isBuilt === true ? builtNextjs() : framework.example
+  const define = (running: () => Running) =>
     describe(framework.name, () => {
       for (const check of framework.checks) RUN[check](running, framework)
     })
-  })
+  if (served !== undefined) withExample(served, define)
+  else
+    describe.skip(`${framework.example} (not built: node scripts/build-nextjs.mjs)`, () => {
+      define(notStarted)
+    })
 }
 
 withExample(

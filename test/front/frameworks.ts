@@ -14,6 +14,8 @@ export const CHECKS = {
   webSocket: 'WebSocket over uwsgi and SCGI, closed with 1001 when the worker drains, 501 over FastCGI',
   socketIo: 'WebSocket over uwsgi, polling over uwsgi and FastCGI',
   graphql: 'queries, mutations, refused queries, subscriptions',
+  nextjs:
+    'the standalone server.js: a page, JSON in and out, a form with a server action, static files, a streamed page, its own 404',
 } as const
 
 export type Check = keyof typeof CHECKS
@@ -24,6 +26,8 @@ export interface Framework {
   readonly packageName?: string
   /** Below examples/. */
   readonly example: string
+  /** It has packages of its own and is built by scripts/build-nextjs.mjs: served is what came of that. */
+  readonly isBuilt?: true
   /** The body of `GET /`. */
   readonly greeting?: string
   readonly checks: readonly Check[]
@@ -84,6 +88,7 @@ export const FRAMEWORKS: readonly Framework[] = [
     checks: ['greets', 'echoes', 'events'],
   },
   { name: 'h3', packageName: 'h3', example: 'h3/app.js', greeting: 'Hello from h3!', checks: ['greets', 'echoes'] },
+  { name: 'Next.js', packageName: 'next', example: 'nextjs/app/page.jsx', isBuilt: true, checks: ['nextjs'] },
   { name: 'GraphQL Yoga', packageName: 'graphql-yoga', example: 'graphql/app.ts', checks: ['graphql'] },
   { name: 'ws', packageName: 'ws', example: 'ws-chat/server.ts', checks: ['webSocket'] },
   { name: 'Socket.IO', packageName: 'socket.io', example: 'socket-io/server.ts', checks: ['socketIo'] },

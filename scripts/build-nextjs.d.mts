@@ -1,0 +1,1 @@
+export function builtNextjs(): string | undefined
