@@ -31,9 +31,15 @@ export class WebSockets {
   readonly #acceptances = new WeakMap<http.IncomingMessage, Acceptance>()
   readonly #server: WebSocketServer
   readonly #silent = new WeakSet<WebSocket>()
+  /** One for all: a closure for each connection would keep its handshake in memory as long as it is open. */
+  readonly #onPong: (this: WebSocket) => void
   #pings: NodeJS.Timeout | undefined
 
   constructor() {
+    const silent = this.#silent
+    this.#onPong = function () {
+      silent.delete(this)
+    }
     this.#server = new WebSocketServer({
       noServer: true,
       maxPayload: MAX_PAYLOAD_BYTES,
@@ -52,9 +58,11 @@ export class WebSockets {
     this.#acceptances.set(request, acceptance)
     const first = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
     return new Promise((resolve, reject) => {
-      socket.once('close', () => reject(new Error('the client left during the WebSocket handshake')))
+      const left = (): void => reject(new Error('the client left during the WebSocket handshake'))
+      socket.once('close', left)
       this.#server.handleUpgrade(request, socket, first, (webSocket) => {
-        webSocket.on('pong', () => this.#silent.delete(webSocket))
+        socket.off('close', left)
+        webSocket.on('pong', this.#onPong)
         this.#pings ??= setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
         resolve(webSocket)
       })
@@ -134,8 +142,11 @@ class WebSocketConnection {
     this.#startResponse = startResponse
     this.#webSockets = webSockets
     this.#answer = answer
-    const signal = environ['tsgi.signal']
-    signal.addEventListener('abort', () => this.#closed(1006, ''), { once: true })
+    // Not by the signal: its controller and its listener are a kilobyte for each connection. Where the socket of a WebSocket
+    // closed in order, `ws` knows the code.
+    environ['tsgi.after'](({ aborted }) => {
+      if (aborted) this.#closed(1006, '')
+    })
   }
 
   receive(): Promise<Received> {
