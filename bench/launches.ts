@@ -14,7 +14,7 @@ export const appFile = (name: string): string => join(here, 'apps', name)
 export const moduleCache = join(here, '..', 'node_modules', '.cache', 'tsgi-bench')
 
 export interface TsgiLaunch {
-  readonly protocol: 'uwsgi' | 'fastcgi'
+  readonly protocol: 'uwsgi' | 'fastcgi' | 'http'
   /** Default: the application that every tsgi tutorial begins with. */
   readonly app?: string
   readonly args?: (place: Place) => readonly string[]

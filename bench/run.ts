@@ -7,6 +7,7 @@ import type { Launch } from './contender.ts'
 
 export interface Running {
   readonly name: string
+  readonly pid: number
   /** User and system time so far, of this process and of all below it. */
   cpuMs(): number
   /** @throws with the last lines of its output, where it has ended */
@@ -52,6 +53,7 @@ export function run(name: string, { command, args, env }: Launch): Running {
   }
   return {
     name,
+    pid: child.pid ?? 0,
     check,
     cpuMs: () => {
       check()

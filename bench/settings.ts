@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 
-export const GROUP_NAMES = ['uwsgi', 'fastcgi', 'node', 'fetch'] as const
+export const GROUP_NAMES = ['uwsgi', 'fastcgi', 'node', 'fetch', 'websocket'] as const
 export type GroupName = (typeof GROUP_NAMES)[number]
 
 export interface Settings {
@@ -16,6 +16,8 @@ export interface Settings {
   readonly warmupSeconds: number
   /** Kept open by the load generator, each with one request in flight. */
   readonly connections: number
+  /** Open at the same time in the group `websocket`. */
+  readonly webSockets: number
   /** Runs tsgi, node:http and everything else in JavaScript. */
   readonly node: string
   /** Of that Node: `20.20.2`. */
@@ -38,6 +40,7 @@ export const HELP = `npm run bench -- [GROUP...] [options]
   --seconds S        length of one measurement (3)
   --warmup S         load on each contender before the first (3)
   --connections N    open at the same time (32)
+  --websockets N     open at the same time in the group websocket (10000)
   --node PATH        the Node that runs tsgi and its JavaScript peers (this one)
   --only NAME,...    contenders whose name contains one of these
   --build DIR        measure the tsgi built in DIR (dist)
@@ -55,6 +58,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
       seconds: { type: 'string', default: '3' },
       warmup: { type: 'string', default: '3' },
       connections: { type: 'string', default: '32' },
+      websockets: { type: 'string', default: '10000' },
       node: { type: 'string', default: process.execPath },
       only: { type: 'string', default: '' },
       build: { type: 'string', default: join(import.meta.dirname, '..', 'dist') },
@@ -72,6 +76,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     seconds: count(values.seconds, '--seconds'),
     warmupSeconds: count(values.warmup, '--warmup'),
     connections: count(values.connections, '--connections'),
+    webSockets: count(values.websockets, '--websockets'),
     node,
     nodeVersion: execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' }).trim(),
     tsgi: commandLine(values.build),
