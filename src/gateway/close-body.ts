@@ -3,9 +3,9 @@
 import { isPromiseLike } from './promise-like.ts'
 
 export interface Closing {
-  readonly timeoutMs: number
+  readonly closeTimeoutMs: number
   /** An error thrown while closing, or a step that was abandoned: logged, and of no effect on the response. */
-  report(error: unknown): void
+  closingFailed(error: unknown): void
 }
 
 type Step = () => unknown
@@ -28,7 +28,7 @@ export function closeBody(
     closer = closerOf(body, iterator !== undefined)
   } catch (error) {
     // An accessor that throws is like a method that does.
-    closing.report(error)
+    closing.closingFailed(error)
   }
   if (stop === undefined && closer === undefined) return undefined
   return runSteps([stop, closer], closing)
@@ -84,7 +84,7 @@ function runSteps(steps: readonly (Step | undefined)[], closing: Closing): Promi
         return settle(result, closing).then(() => runSteps(steps.slice(index + 1), closing))
       }
     } catch (error) {
-      closing.report(error)
+      closing.closingFailed(error)
     }
   }
   return undefined
@@ -94,14 +94,16 @@ async function settle(step: PromiseLike<unknown>, closing: Closing): Promise<voi
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<void>((resolve) => {
     timer = setTimeout(() => {
-      closing.report(new Error(`a response body did not close within ${closing.timeoutMs} ms and was abandoned`))
+      closing.closingFailed(
+        new Error(`a response body did not close within ${closing.closeTimeoutMs} ms and was abandoned`),
+      )
       resolve()
-    }, closing.timeoutMs)
+    }, closing.closeTimeoutMs)
   })
   try {
     await Promise.race([step, limit])
   } catch (error) {
-    closing.report(error)
+    closing.closingFailed(error)
   } finally {
     clearTimeout(timer)
   }

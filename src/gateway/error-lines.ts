@@ -2,19 +2,24 @@
 
 import type { ErrorStream } from '../application.ts'
 
+export interface LineTaker {
+  /** @param line without its line feed, well-formed */
+  errorLine(line: string): void
+}
+
 export class ErrorLines implements ErrorStream {
-  readonly #line: (text: string) => void
+  readonly #taker: LineTaker
   #rest = ''
 
-  constructor(line: (text: string) => void) {
-    this.#line = line
+  constructor(taker: LineTaker) {
+    this.#taker = taker
   }
 
   /** Takes any string; lone surrogates become U+FFFD, also where the halves of a pair come in two calls. */
   write(text: string): void {
     const lines = (this.#rest + String(text)).split('\n')
     this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.#line(line.toWellFormed())
+    for (const line of lines) this.#taker.errorLine(line.toWellFormed())
   }
 
   writelines(lines: Iterable<string>): void {
@@ -26,6 +31,6 @@ export class ErrorLines implements ErrorStream {
     if (this.#rest === '') return
     const rest = this.#rest
     this.#rest = ''
-    this.#line(rest.toWellFormed())
+    this.#taker.errorLine(rest.toWellFormed())
   }
 }

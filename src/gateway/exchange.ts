@@ -6,8 +6,9 @@
 import type { Application, Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
-import { buildEnviron, type EnvironSettings } from './environ.ts'
-import { ErrorLines } from './error-lines.ts'
+import { type Closing, closeBody } from './close-body.ts'
+import { buildEnviron, type EnvironSettings, type ExchangeKeys, type SignalSource } from './environ.ts'
+import { ErrorLines, type LineTaker } from './error-lines.ts'
 import { checkHead } from './head-checks.ts'
 import { RequestInput } from './input.ts'
 import { isPromiseLike } from './promise-like.ts'
@@ -22,7 +23,7 @@ export interface ExchangeServices {
   readonly maxBodyBytes: number
   readonly closeTimeoutMs: number
   /** Keys that the worker adds to every environ: `tsgi.file_wrapper`, `tsgi.state`. */
-  readonly extensions: Readonly<Record<`tsgi.${string}`, unknown>>
+  readonly extensions: ExchangeKeys['extensions']
   /** Bytes of a file body as far as they are known before it is read; undefined for every other body. */
   fileSize(body: unknown): Promise<number | undefined> | undefined
   /** The application failed: once per failure, with the stack. */
@@ -46,18 +47,22 @@ type Phase =
 
 type Callback = (outcome: Outcome) => unknown
 
-export class Exchange implements ResponseOwner {
+export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing {
   readonly input: RequestInput
-  readonly startedMs: number = performance.now()
+  /** On the clock of performance.now(). */
+  readonly startedMs: number
   /** What the log calls this request; set by whoever first writes of it. */
   logId: string | undefined
   readonly #sink: Sink
   readonly #services: ExchangeServices
   readonly #response: Response
-  readonly #errors = new ErrorLines((line) => this.#services.errorLine(this, line))
+  readonly #errors: ErrorLines
   #environ: Environ | undefined
   #phase: Phase = 'open'
-  #body: BodyPull | undefined
+  /** What the application returned; undefined before, and once it is being closed. */
+  #body: unknown
+  /** Where it is more than an array that goes out in one piece. */
+  #pull: BodyPull | undefined
   #aborted = false
   #error: unknown
   /** Why the request ended abnormally: the reason of `tsgi.signal`. */
@@ -65,12 +70,13 @@ export class Exchange implements ResponseOwner {
   #controller: AbortController | undefined
   #callbacks: Callback[] | undefined
 
-  constructor(sink: Sink, services: ExchangeServices) {
+  constructor(sink: Sink, services: ExchangeServices, startedMs = performance.now()) {
     this.#sink = sink
     this.#services = services
+    this.startedMs = startedMs
     this.#response = new Response(sink, this)
-    this.input = new RequestInput(services.maxBodyBytes)
-    this.input.onFlow((wanted) => sink.flow(wanted))
+    this.#errors = new ErrorLines(this)
+    this.input = new RequestInput(services.maxBodyBytes, sink)
   }
 
   /** Undefined before it is built, and where the variables were refused. */
@@ -80,6 +86,11 @@ export class Exchange implements ResponseOwner {
 
   get ended(): boolean {
     return this.#phase === 'ended' || this.#phase === 'done'
+  }
+
+  /** All is reported: `ExchangeServices.done` was called. */
+  get done(): boolean {
+    return this.#phase === 'done'
   }
 
   /** The connection is the application's: no limit on requests is meant for it. */
@@ -177,13 +188,32 @@ export class Exchange implements ResponseOwner {
     this.#services.warn(this, message)
   }
 
+  errorLine(line: string): void {
+    this.#services.errorLine(this, line)
+  }
+
+  get closeTimeoutMs(): number {
+    return this.#services.closeTimeoutMs
+  }
+
+  closingFailed(error: unknown): void {
+    // A stream that failed says so once more when it is closed.
+    if (error !== this.#error) this.#services.warn(this, 'an error while the response body was closed', error)
+  }
+
+  signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
+    return this.#controller.signal
+  }
+
   #buildEnviron(params: Params): Environ | TsgiError {
     const { upgrade, earlyHints } = this.#sink
     return buildEnviron(params, this.#services.environ, {
       input: this.input,
       errors: this.#errors,
       after: (callback) => this.#after(callback),
-      signal: () => this.#makeSignal(),
+      signal: this,
       upgrade: upgrade && ((start) => this.#upgrade(start, upgrade)),
       earlyHints: earlyHints && ((start, headers) => this.#hint(start, headers, earlyHints)),
       extensions: this.#services.extensions,
@@ -227,15 +257,14 @@ export class Exchange implements ResponseOwner {
   #take(body: unknown): void {
     this.#response.closeWrite()
     if (this.#phase === 'upgraded') return
-    const pull = new BodyPull(body, this.#response)
-    this.#body = pull
+    this.#body = body
     if (this.ended) {
       void this.#closeBody()
       return
     }
     try {
       if (Array.isArray(body)) {
-        if (!this.#response.sendArray(body)) pull.start()
+        if (!this.#response.sendArray(body)) this.#startPull(body)
         return
       }
     } catch (error) {
@@ -245,17 +274,22 @@ export class Exchange implements ResponseOwner {
     }
     const size = this.#services.fileSize(body)
     if (size === undefined) {
-      pull.start()
+      this.#startPull(body)
       return
     }
     size.then(
       (bytes) => {
         if (this.ended) return
         if (bytes !== undefined) this.#response.declareLength(bytes)
-        pull.start()
+        this.#startPull(body)
       },
       (error: unknown) => this.failed(error),
     )
+  }
+
+  #startPull(body: unknown): void {
+    this.#pull = new BodyPull(body, this.#response)
+    this.#pull.start()
   }
 
   /** @param abnormal why the request did not end well; undefined after success */
@@ -276,13 +310,7 @@ export class Exchange implements ResponseOwner {
   #closeBody(): Promise<void> | undefined {
     const body = this.#body
     this.#body = undefined
-    return body?.close({
-      timeoutMs: this.#services.closeTimeoutMs,
-      report: (error) => {
-        // A stream that failed says so once more when it is closed.
-        if (error !== this.#error) this.#services.warn(this, 'an error while the response body was closed', error)
-      },
-    })
+    return this.#pull === undefined ? closeBody(body, undefined, false, this) : this.#pull.close(this)
   }
 
   #runCallbacks(): void {
@@ -314,12 +342,6 @@ export class Exchange implements ResponseOwner {
       throw new TsgiError('TSGI_APP_ENDED', 'tsgi.after was called after the request was over')
     this.#callbacks ??= []
     this.#callbacks.push(callback)
-  }
-
-  #makeSignal(): AbortSignal {
-    this.#controller ??= new AbortController()
-    if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
-    return this.#controller.signal
   }
 }
 

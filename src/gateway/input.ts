@@ -17,6 +17,12 @@ interface Pending {
   readonly wants: number
 }
 
+/** Where the body comes from. */
+export interface BodySource {
+  /** Told `false` when enough is held, `true` when the application wants more: the socket is paused and resumed by it. */
+  flow(wanted: boolean): void
+}
+
 export class RequestInput implements InputStream {
   readonly #chunks: Uint8Array[] = []
   #buffered = 0
@@ -28,19 +34,14 @@ export class RequestInput implements InputStream {
   #state: 'open' | 'ended' | 'failed' = 'open'
   #failure: unknown
   readonly #queue: Pending[] = []
-  #flow: ((wanted: boolean) => void) | undefined
+  readonly #source: BodySource | undefined
   #firstRead: (() => void) | undefined
   #flowing = true
 
   /** @param maxBytes 0: no limit */
-  constructor(maxBytes: number) {
+  constructor(maxBytes: number, source?: BodySource) {
     this.#maxBytes = maxBytes
-  }
-
-  /** Told `false` when enough is held, `true` when the application wants more: the socket is paused and resumed by it. */
-  onFlow(flow: (wanted: boolean) => void): void {
-    this.#flow = flow
-    if (!this.#flowing) flow(false)
+    this.#source = source
   }
 
   /** Told once, when the application first asks for a piece of the body. */
@@ -169,7 +170,7 @@ export class RequestInput implements InputStream {
   #setFlow(wanted: boolean): void {
     if (wanted === this.#flowing) return
     this.#flowing = wanted
-    this.#flow?.(wanted)
+    this.#source?.flow(wanted)
   }
 
   #rejectIfFailed(limit: number): void {

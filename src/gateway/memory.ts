@@ -61,7 +61,7 @@ export async function requestInMemory(
     environ: { variables: [], mounts: [], multiprocess: false, concurrent: true },
     maxBodyBytes: 0,
     closeTimeoutMs: 5000,
-    extensions: {},
+    extensions: [],
     fileSize: () => undefined,
     applicationError: (_exchange, error) => errors.push(error),
     warn: (_exchange, message, error) => warnings.push(error === undefined ? message : `${message}: ${String(error)}`),

@@ -84,8 +84,8 @@ function percentDecoded(path: string): string {
 function extensionsOf(environ: Environ | undefined): ExchangeServices['extensions'] {
   const wrapper = environ?.['tsgi.file_wrapper']
   const state = environ?.['tsgi.state']
-  return {
-    ...(wrapper === undefined ? {} : { 'tsgi.file_wrapper': wrapper }),
-    ...(state === undefined ? {} : { 'tsgi.state': state }),
-  }
+  return [
+    ...(wrapper === undefined ? [] : [['tsgi.file_wrapper', wrapper] as const]),
+    ...(state === undefined ? [] : [['tsgi.state', state] as const]),
+  ]
 }

@@ -85,6 +85,9 @@ function wrapBody(body: Exclude<Body, readonly Uint8Array[]>, { chunk, end }: Wr
 async function close(body: Body, iterated: boolean): Promise<void> {
   const faults: unknown[] = []
   const report = (error: unknown) => faults.push(error)
-  await closeInOrder(body, iterated ? {} : undefined, iterated, { timeoutMs: CLOSE_TIMEOUT_MS, report })
+  await closeInOrder(body, iterated ? {} : undefined, iterated, {
+    closeTimeoutMs: CLOSE_TIMEOUT_MS,
+    closingFailed: report,
+  })
   if (faults.length > 0) throw faults[0]
 }

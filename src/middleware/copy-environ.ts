@@ -8,7 +8,7 @@ import { defineSignal } from '../gateway/environ.ts'
 export function copyEnviron(environ: Environ): Environ {
   const copy: Record<string, unknown> & { __proto__?: null } = { __proto__: null }
   for (const key of Object.keys(environ)) {
-    if (key === 'tsgi.signal') defineSignal(copy, () => environ['tsgi.signal'])
+    if (key === 'tsgi.signal') defineSignal(copy, { signal: () => environ['tsgi.signal'] })
     else copy[key] = Reflect.get(environ, key)
   }
   // Every key of an Environ was copied.

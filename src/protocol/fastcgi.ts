@@ -29,6 +29,7 @@ import {
 } from './fastcgi-records.ts'
 import { NameMemory } from './name-memory.ts'
 import { ParamsBlock } from './params-block.ts'
+import { RequestsById } from './requests-by-id.ts'
 
 const BEGIN_REQUEST_BYTES = 8
 /** A process may usually hold 1024 descriptors. */
@@ -39,7 +40,7 @@ const names = new NameMemory()
 const askedNames = new NameMemory()
 
 interface ActiveRequest {
-  readonly id: number
+  readonly requestId: number
   readonly keepConnection: boolean
   /** `read`: the body came whole; `dropped`: aborted or contradictory, the rest is skipped. */
   phase: 'params' | 'body' | 'read' | 'dropped'
@@ -48,10 +49,12 @@ interface ActiveRequest {
   receivedLength: number
 }
 
+const isIncomplete = ({ phase }: ActiveRequest): boolean => phase === 'params' || phase === 'body'
+
 class FastcgiDecoder implements Decoder {
   readonly #limits: DecoderLimits
   readonly #queue = new ByteQueue()
-  readonly #requests = new Map<number, ActiveRequest>()
+  readonly #requests = new RequestsById<ActiveRequest>()
   /** The highest id begun so far: the peer keeps ids small (section 3.3), so the ones below have been active. */
   highestId: number
   /** What the next bytes are. `whole`: content that is only understood complete. */
@@ -79,10 +82,7 @@ class FastcgiDecoder implements Decoder {
 
   get midRequest(): boolean {
     if (this.#queue.length > 0 || this.#reading !== 'header' || this.#skipLeft > 0) return true
-    for (const request of this.#requests.values()) {
-      if (request.phase === 'params' || request.phase === 'body') return true
-    }
-    return false
+    return this.#requests.some(isIncomplete)
   }
 
   feed(bytes: Uint8Array): void {
@@ -148,7 +148,8 @@ class FastcgiDecoder implements Decoder {
     if (this.#id === 0) return this.#startManagement()
     switch (this.#type) {
       case TYPE.beginRequest:
-        if (this.#requests.has(this.#id)) throw this.#malformed(`begins request ${this.#id}, which is still open`)
+        if (this.#requests.get(this.#id) !== undefined)
+          throw this.#malformed(`begins request ${this.#id}, which is still open`)
         if (this.#contentLeft !== BEGIN_REQUEST_BYTES) {
           throw this.#malformed(`has ${this.#contentLeft} bytes of content instead of ${BEGIN_REQUEST_BYTES}`)
         }
@@ -183,8 +184,9 @@ class FastcgiDecoder implements Decoder {
   }
 
   #readGetValues(): RequestEvent {
-    const asked = parsePairs(this.#takeWhole(), this.#limits.maxParams, askedNames)
+    const asked = parsePairs(this.#takeContent(), this.#limits.maxParams, askedNames)
     if (asked instanceof TsgiError) throw this.#malformed(`cannot be read: ${asked.message}`)
+    this.#skipContent()
     const { maxRequests, maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#limits
     const values: (readonly [string, string])[] = [
       ['FCGI_MAX_CONNS', String(maxConnections)],
@@ -199,7 +201,7 @@ class FastcgiDecoder implements Decoder {
     const id = this.#id
     const role = (this.#queue.at(0) << 8) | this.#queue.at(1)
     const keepConnection = (this.#queue.at(2) & FLAG_KEEP_CONNECTION) !== 0
-    this.#takeWhole()
+    this.#skipContent()
     if (id > this.highestId) this.highestId = id
     if (role !== ROLE_RESPONDER) {
       return {
@@ -215,8 +217,8 @@ class FastcgiDecoder implements Decoder {
       const what = `FastCGI: request ${id} is one more than the ${this.#limits.maxRequests} allowed on one connection`
       return this.#refusal(id, keepConnection, new TsgiError('TSGI_PROTOCOL_OVERLOADED', what))
     }
-    this.#requests.set(id, {
-      id,
+    this.#requests.add({
+      requestId: id,
       keepConnection,
       phase: 'params',
       block: new ParamsBlock(),
@@ -234,15 +236,15 @@ class FastcgiDecoder implements Decoder {
     const { phase } = request
     if (phase === 'params') {
       // Nobody knows of this request yet: the END_REQUEST that section 5.4 asks for can be sent from here.
-      this.answered(request.id)
+      this.answered(request.requestId)
       return {
         kind: 'reply',
-        bytes: endRequestRecord(request.id, PROTOCOL_STATUS.requestComplete),
+        bytes: endRequestRecord(request.requestId, PROTOCOL_STATUS.requestComplete),
         close: !request.keepConnection && this.#requests.size === 0,
       }
     }
     request.phase = 'dropped'
-    return phase === 'dropped' ? undefined : { kind: 'abort', requestId: request.id }
+    return phase === 'dropped' ? undefined : { kind: 'abort', requestId: request.requestId }
   }
 
   #startParams(): RequestEvent | undefined {
@@ -251,7 +253,8 @@ class FastcgiDecoder implements Decoder {
       this.#skipContent()
       return undefined
     }
-    if (request.phase !== 'params') throw this.#malformed(`comes after the PARAMS of request ${request.id} ended`)
+    if (request.phase !== 'params')
+      throw this.#malformed(`comes after the PARAMS of request ${request.requestId} ended`)
     if (this.#contentLeft === 0) {
       this.#skipContent()
       return this.#begin(request)
@@ -296,7 +299,7 @@ class FastcgiDecoder implements Decoder {
     request.phase = 'body'
     return {
       kind: 'begin',
-      requestId: request.id,
+      requestId: request.requestId,
       params,
       contentLength: announcedLength,
       keepConnection: request.keepConnection,
@@ -311,7 +314,7 @@ class FastcgiDecoder implements Decoder {
     }
     if (request.phase !== 'body') {
       const when = request.phase === 'params' ? 'before the PARAMS' : 'after the STDIN'
-      throw this.#malformed(`comes ${when} of request ${request.id} ended`)
+      throw this.#malformed(`comes ${when} of request ${request.requestId} ended`)
     }
     const { announcedLength } = request
     if (this.#contentLeft === 0) {
@@ -319,17 +322,17 @@ class FastcgiDecoder implements Decoder {
       if (announcedLength !== undefined && request.receivedLength < announcedLength) {
         request.phase = 'dropped'
         const what = `FastCGI: STDIN ended after ${request.receivedLength} bytes, CONTENT_LENGTH says ${announcedLength}`
-        return this.#refusal(request.id, request.keepConnection, new TsgiError('TSGI_INPUT_TRUNCATED', what))
+        return this.#refusal(request.requestId, request.keepConnection, new TsgiError('TSGI_INPUT_TRUNCATED', what))
       }
       request.phase = 'read'
-      return { kind: 'end', requestId: request.id }
+      return { kind: 'end', requestId: request.requestId }
     }
     const receivedLength = request.receivedLength + this.#contentLeft
     if (announcedLength !== undefined && receivedLength > announcedLength) {
       this.#skipContent()
       request.phase = 'dropped'
       const what = `FastCGI: ${receivedLength} bytes of STDIN and more, CONTENT_LENGTH says ${announcedLength}`
-      return this.#refusal(request.id, request.keepConnection, new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', what))
+      return this.#refusal(request.requestId, request.keepConnection, new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', what))
     }
     request.receivedLength = receivedLength
     this.#request = request
@@ -358,12 +361,6 @@ class FastcgiDecoder implements Decoder {
     return this.#queue.take(count)
   }
 
-  #takeWhole(): Buffer {
-    const content = this.#takeContent()
-    this.#skipContent()
-    return content
-  }
-
   /** This record is done with: passes over what is left of it. */
   #skipContent(): void {
     this.#skipLeft = this.#contentLeft + this.#padding
@@ -374,13 +371,13 @@ class FastcgiDecoder implements Decoder {
 
   /** A request that has not begun: its id is free at once, and its other records are skipped as late ones. */
   #refuse(request: ActiveRequest, error: TsgiError): RequestEvent {
-    this.answered(request.id)
-    return this.#refusal(request.id, request.keepConnection, error)
+    this.answered(request.requestId)
+    return this.#refusal(request.requestId, request.keepConnection, error)
   }
 
   /** Closing is what FCGI_KEEP_CONN = 0 asks for, unless it would end other requests. */
   #refusal(requestId: number, keepConnection: boolean, error: TsgiError): RequestEvent {
-    const others = this.#requests.size - (this.#requests.has(requestId) ? 1 : 0)
+    const others = this.#requests.size - (this.#requests.get(requestId) === undefined ? 0 : 1)
     return { kind: 'refuse', requestId, error, keepConnection: keepConnection || others > 0 }
   }
 

@@ -40,7 +40,7 @@ export class ParamsBlock {
 
   /** All bytes; the block is empty afterwards. */
   take(): Buffer {
-    const bytes = this.#bytes.subarray(0, this.#length)
+    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length)
     this.#bytes = NO_BYTES
     this.#length = 0
     this.#borrowed = false

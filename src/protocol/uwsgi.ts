@@ -23,6 +23,11 @@ const PONG = Uint8Array.of(MODIFIER_PING, 0, 0, 1)
 /** Every connection is a new decoder, but the front server's variables stay the same. */
 const names = new NameMemory()
 
+const NO_BYTES = Buffer.alloc(0)
+
+/** Taken once: the global `Buffer` is an accessor. */
+const { isBuffer } = Buffer
+
 const malformed = (what: string): TsgiError => new TsgiError('TSGI_PROTOCOL_MALFORMED', `uwsgi: ${what}`)
 
 type State = 'header' | 'variables' | 'body' | 'done'
@@ -31,11 +36,14 @@ class UwsgiDecoder implements Decoder {
   readonly #limits: DecoderLimits
   #state: State = 'header'
   /** The bytes fed and not yet read: the caller's memory, valid until `next` returns undefined. */
-  #fed: Uint8Array | undefined
+  #fed: Buffer | undefined
   #at = 0
-  /** The start of a packet that came in pieces: ours, sized for the whole packet once its header is known. */
+  /** The start of a packet that came in pieces: ours, sized for the whole piece that is read next. */
   #held: Buffer | undefined
   #heldLength = 0
+  /** What was read last: `#piece` from `#pieceAt` on. By index, for each view of a buffer costs as much as parsing a variable. */
+  #piece: Buffer = NO_BYTES
+  #pieceAt = 0
   #dataSize = 0
   #bodyLeft = 0
 
@@ -49,7 +57,7 @@ class UwsgiDecoder implements Decoder {
   }
 
   feed(bytes: Uint8Array): void {
-    this.#fed = bytes
+    this.#fed = isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
     this.#at = 0
   }
 
@@ -57,45 +65,52 @@ class UwsgiDecoder implements Decoder {
     if (this.#state === 'header' && !this.#readHeader()) return undefined
     if (this.#state === 'variables') return this.#readVariables()
     if (this.#state === 'body') return this.#readBody()
-    this.#fed = undefined // what follows a request means nothing: one request a connection
+    this.#letGo() // what follows a request means nothing: one request a connection
     return undefined
   }
 
-  /** The next `length` bytes of the packet as one piece, or undefined when they have not all arrived; then they are held. */
-  #take(length: number, capacity: number): Uint8Array | undefined {
+  /** @returns whether the next `length` bytes are there, as one piece; what has come of them is held until they are */
+  #read(length: number): boolean {
     const fed = this.#fed
     const available = fed === undefined ? 0 : fed.length - this.#at
     if (this.#heldLength === 0 && fed !== undefined && available >= length) {
+      this.#piece = fed
+      this.#pieceAt = this.#at
       this.#at += length
-      return fed.subarray(this.#at - length, this.#at)
+      return true
     }
-    if (available === 0) {
-      this.#fed = undefined
-      return undefined
+    if (fed === undefined || available === 0) {
+      this.#letGo()
+      return false
     }
-    this.#held ??= Buffer.allocUnsafe(capacity)
-    const wanted = Math.min(length - this.#heldLength, available)
-    if (fed !== undefined && wanted > 0) {
-      this.#held.set(fed.subarray(this.#at, this.#at + wanted), this.#heldLength)
-      this.#at += wanted
-      this.#heldLength += wanted
-    }
+    this.#held ??= Buffer.allocUnsafe(length)
+    const taken = Math.min(length - this.#heldLength, available)
+    fed.copy(this.#held, this.#heldLength, this.#at, this.#at + taken)
+    this.#at += taken
+    this.#heldLength += taken
     if (this.#heldLength < length) {
-      this.#fed = undefined
-      return undefined
+      this.#letGo()
+      return false
     }
-    const taken = this.#held.subarray(0, length)
+    this.#piece = this.#held
+    this.#pieceAt = 0
     this.#held = undefined
     this.#heldLength = 0
-    return taken
+    return true
+  }
+
+  /** The caller's memory is the caller's again. */
+  #letGo(): void {
+    this.#fed = undefined
+    this.#piece = NO_BYTES
   }
 
   #readHeader(): boolean {
-    const header = this.#take(HEADER_BYTES, HEADER_BYTES)
-    if (header === undefined) return false
-    // By index: taking an array apart goes through its iterator.
-    const modifier1 = header[0] ?? 0
-    this.#dataSize = (header[1] ?? 0) | ((header[2] ?? 0) << 8)
+    if (!this.#read(HEADER_BYTES)) return false
+    const header = this.#piece
+    const at = this.#pieceAt
+    const modifier1 = header[at] ?? 0
+    this.#dataSize = (header[at + 1] ?? 0) | ((header[at + 2] ?? 0) << 8)
     if (modifier1 !== MODIFIER_REQUEST && modifier1 !== MODIFIER_PING) {
       throw new TsgiError(
         'TSGI_PROTOCOL_UNSUPPORTED',
@@ -116,13 +131,12 @@ class UwsgiDecoder implements Decoder {
       this.#state = 'done'
       return { kind: 'reply', bytes: PONG, close: true }
     }
-    const block = this.#dataSize === 0 ? new Uint8Array(0) : this.#take(this.#dataSize, this.#dataSize)
-    if (block === undefined) return undefined
+    if (!this.#read(this.#dataSize)) return undefined
     this.#state = 'done'
-    if (block.length > this.#limits.maxParamsBytes) {
-      return tooLarge(`${block.length} bytes of variables, allowed are ${this.#limits.maxParamsBytes}`)
+    if (this.#dataSize > this.#limits.maxParamsBytes) {
+      return tooLarge(`${this.#dataSize} bytes of variables, allowed are ${this.#limits.maxParamsBytes}`)
     }
-    const params = parseVariables(block)
+    const params = parseVariables(this.#piece, this.#pieceAt, this.#pieceAt + this.#dataSize)
     if (params.length > 2 * this.#limits.maxParams) {
       return tooLarge(`${params.length / 2} variables, allowed are ${this.#limits.maxParams}`)
     }
@@ -140,7 +154,7 @@ class UwsgiDecoder implements Decoder {
     }
     const fed = this.#fed
     if (fed === undefined || this.#at === fed.length) {
-      this.#fed = undefined
+      this.#letGo()
       return undefined
     }
     const chunk = fed.subarray(this.#at, Math.min(fed.length, this.#at + this.#bodyLeft))
@@ -156,36 +170,39 @@ const tooLarge = (what: string): RequestEvent => ({
   error: new TsgiError('TSGI_PROTOCOL_TOO_LARGE', `uwsgi: ${what}`),
 })
 
-/** @throws TsgiError TSGI_PROTOCOL_MALFORMED where a size points beyond the block */
-function parseVariables(block: Uint8Array): Params {
-  const text = Buffer.from(block.buffer, block.byteOffset, block.length).toString('latin1')
-  const end = block.length
+/**
+ * The variables in `block[start, end)`.
+ * @throws TsgiError TSGI_PROTOCOL_MALFORMED where a size points beyond the end
+ */
+function parseVariables(block: Buffer, start: number, end: number): Params {
+  const text = block.toString('latin1', start, end)
   const params: string[] = []
-  let at = 0
+  let at = start
   let index = 0
   while (at < end) {
     const nameStart = at + 2
-    const nameEnd = nameStart + sizeAt(block, at, 'name')
+    const nameEnd = nameStart + sizeAt(block, at, start, end, 'name')
     const valueStart = nameEnd + 2
-    const valueEnd = valueStart + sizeAt(block, nameEnd, 'value')
-    params.push(names.read(index++, block, nameStart, nameEnd, text, nameStart), text.substring(valueStart, valueEnd))
+    const valueEnd = valueStart + sizeAt(block, nameEnd, start, end, 'value')
+    const name = names.read(index++, block, nameStart, nameEnd, text, nameStart - start)
+    params.push(name, text.substring(valueStart - start, valueEnd - start))
     at = valueEnd
   }
   return params
 }
 
-/** The u16le at `at`, checked: both it and the bytes it announces must lie in the block. */
-function sizeAt(block: Uint8Array, at: number, what: 'name' | 'value'): number {
-  const low = block[at]
-  const high = block[at + 1]
-  if (low === undefined || high === undefined) {
-    throw malformed(`the block of variables ends inside the size of a ${what}, at byte ${at} of ${block.length}`)
+/** The u16le at `at`, checked: both it and the bytes it announces must lie in `block[start, end)`. */
+function sizeAt(block: Buffer, at: number, start: number, end: number, what: 'name' | 'value'): number {
+  if (at + 2 > end) {
+    const where = `at byte ${at - start} of ${end - start}`
+    throw malformed(`the block of variables ends inside the size of a ${what}, ${where}`)
   }
-  const size = low | (high << 8)
-  if (at + 2 + size > block.length) {
-    throw malformed(`a ${what} of ${size} bytes at byte ${at} runs past the end of the block of ${block.length}`)
+  const size = (block[at] ?? 0) | ((block[at + 1] ?? 0) << 8)
+  if (at + 2 + size > end) {
+    const where = `at byte ${at - start} runs past the end of the block of ${end - start}`
+    throw malformed(`a ${what} of ${size} bytes ${where}`)
   }
-  if (size === 0 && what === 'name') throw malformed(`a variable without a name, at byte ${at}`)
+  if (size === 0 && what === 'name') throw malformed(`a variable without a name, at byte ${at - start}`)
   return size
 }
 

@@ -19,7 +19,8 @@ export interface ConnectionHost<Connection> {
   /** Another worker goes on with what is handed over. */
   readonly handsOver: boolean
   createDecoder(protocol: Protocol, resumed: number | undefined): Decoder
-  createExchange(request: OpenRequest): Exchange
+  /** @param startedMs when its first byte was read */
+  createExchange(request: OpenRequest, startedMs: number): Exchange
   /** Runs the application, now or when the worker's cap has room. */
   admit(request: OpenRequest): void
   /** Not done within its first turn: to be settled before the next. */
@@ -43,7 +44,6 @@ export type ServeHttp = (socket: Socket, head: Uint8Array, source: Endpoint | un
 export interface ConnectionStart {
   readonly listener: Pick<ListenerInfo, 'address' | 'transport'>
   readonly expected: readonly Protocol[]
-  readonly nowMs: number
   /** It served requests in another worker: the highest id among them. */
   readonly resumed?: number
   /** A PROXY protocol header was read already: it comes before TLS. */

@@ -4,12 +4,14 @@
  */
 
 import type { Upgraded } from '../application.ts'
+import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
+import { RequestsById } from '../protocol/requests-by-id.ts'
+import { clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
-import { OpenRequests } from './open-requests.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
@@ -20,14 +22,15 @@ export class Connection implements TransportEvents, Carrier {
   readonly listener: ConnectionStart['listener']
   /** May idle between requests: not counted against the worker's cap. */
   readonly kept: boolean
-  #spoken: Spoken | undefined
+  #protocol: Protocol | undefined
+  #decoder: Decoder | undefined
   /** How a head began that came in pieces: should it turn out to be of another protocol, its first bytes tell which. */
   #begun: Uint8Array | undefined
   readonly #transport: Transport
   /** The requests whose response is not complete; one at most, save on multiplexed FastCGI. */
-  readonly #open = new OpenRequests()
-  /** Since when the peer owes us something: the rest of a head or of a body. */
-  #waitingSinceMs: number
+  readonly #open = new RequestsById<OpenRequest>()
+  /** Since when the peer owes us something: the rest of a head or of a body. Undefined before its first byte and the first sweep. */
+  #waitingSinceMs: number | undefined
   #requests = 0
   #requestsBefore = 0
   /** Requests between the last two sweeps. */
@@ -41,45 +44,54 @@ export class Connection implements TransportEvents, Carrier {
 
   constructor(
     host: ConnectionHost<Connection>,
-    { listener, expected, nowMs, resumed, proxied }: ConnectionStart,
+    { listener, expected, resumed, proxied }: ConnectionStart,
     open: (events: TransportEvents) => Transport,
   ) {
     this.#host = host
     this.listener = listener
-    this.#waitingSinceMs = nowMs
     const only = expected.length === 1 ? expected[0] : undefined
     this.kept = only === undefined || keepsConnections(only)
     const headed = host.proxyProtocol && resumed === undefined && proxied === undefined
-    if (only !== undefined && !headed) this.#spoken = speak(only, host, resumed)
+    if (only !== undefined && !headed) this.#speak(only, resumed)
     else this.#first = new FirstBytes(expected, only === undefined, headed, proxied?.source)
     if (resumed !== undefined) this.#requests = this.#requestsBefore = 1 // it has served, and owes nothing
     this.#transport = open(this)
   }
 
+  get over(): boolean {
+    return this.#over
+  }
+
   /** @throws TypeError before the first bytes told it: no request, and so nobody who asks, exists then */
   get protocol(): Protocol {
-    if (this.#spoken === undefined) throw new TypeError('the protocol of a connection that has sent nothing')
-    return this.#spoken.protocol
+    if (this.#protocol === undefined) throw new TypeError('the protocol of a connection that has sent nothing')
+    return this.#protocol
+  }
+
+  #speak(protocol: Protocol, resumed: number | undefined): Decoder {
+    this.#protocol = protocol
+    this.#decoder = this.#host.createDecoder(protocol, resumed)
+    return this.#decoder
   }
 
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
     if (this.#over || this.#detached || this.#lingering) return
-    const spoken = this.#spoken
-    if (spoken === undefined) this.#readFirst(bytes)
-    else this.#decode(spoken.decoder, bytes)
+    const decoder = this.#decoder
+    if (decoder === undefined) this.#readFirst(bytes)
+    else this.#decode(decoder, bytes)
   }
 
   #decode(decoder: Decoder, bytes: Uint8Array): void {
-    const begun: OpenRequest[] = []
+    const nowMs = monotonicMs()
     // Pieces of a head do not count, save its first: who sends a byte now and then owes us the head all the same.
     let progress = this.#open.size > 0 || !decoder.midRequest
     try {
       decoder.feed(bytes)
       for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
         progress = true
-        this.#handle(event, begun)
+        this.#handle(event, nowMs)
         if (this.#over) return
       }
     } catch (error) {
@@ -88,11 +100,20 @@ export class Connection implements TransportEvents, Carrier {
     }
     if (this.#requests === 0 && decoder.midRequest) this.#begun ??= new Uint8Array(bytes.subarray(0, TELLING_BYTES))
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
-    for (const request of begun) this.#host.admit(request)
+    this.#admit()
     if (this.#over) return
-    if (progress) this.#waitingSinceMs = performance.now()
+    if (progress || this.#waitingSinceMs === undefined) this.#waitingSinceMs = nowMs
     if (this.#open.size > 0) this.#host.unsettled(this)
     else this.settle()
+  }
+
+  /** Calls the application for what has begun. */
+  #admit(): void {
+    for (const request of this.#open.list()) {
+      if (request.admitted) continue
+      request.admitted = true
+      this.#host.admit(request)
+    }
   }
 
   peerEnded(): void {
@@ -210,7 +231,7 @@ export class Connection implements TransportEvents, Carrier {
     const handle = this.#transport.release()
     if (handle === undefined) return
     this.#detached = true
-    this.#host.handOver(this, handle, this.#spoken?.decoder.highestId ?? 0, () => this.closed())
+    this.#host.handOver(this, handle, this.#decoder?.highestId ?? 0, () => this.closed())
   }
 
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
@@ -220,7 +241,8 @@ export class Connection implements TransportEvents, Carrier {
     this.#requestsBefore = this.#requests
     if (this.#leaving) this.handOver()
     // Browsers open connections that they never use: no drain waits for them.
-    const unused = this.#spoken === undefined && !this.#midRequest
+    const unused = this.#protocol === undefined && !this.#midRequest
+    this.#waitingSinceMs ??= nowMs
     const waitedMs = nowMs - this.#waitingSinceMs
     if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
     if (limitMs === 0 || waitedMs < limitMs) return
@@ -238,7 +260,8 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Closes where nothing has come for so long and nothing is awaited. */
   closeIdle(nowMs: number, limitMs: number): void {
-    if (!this.#over && !this.#lingering && this.idle && nowMs - this.#waitingSinceMs >= limitMs) this.#transport.end()
+    const waitedMs = nowMs - (this.#waitingSinceMs ?? nowMs)
+    if (!this.#over && !this.#lingering && this.idle && waitedMs >= limitMs) this.#transport.end()
   }
 
   /** @param reason the worker goes; what is open ends now */
@@ -247,14 +270,10 @@ export class Connection implements TransportEvents, Carrier {
     if (!this.#over && !this.#lingering && !this.#detached) this.#transport.end()
   }
 
-  get requests(): Iterable<OpenRequest> {
-    return this.#open.list()
-  }
-
-  #handle(event: RequestEvent, begun: OpenRequest[]): void {
+  #handle(event: RequestEvent, nowMs: number): void {
     switch (event.kind) {
       case 'begin':
-        begun.push(this.#begin(event.requestId, event.params, event.keepConnection))
+        this.#begin(event.requestId, event.params, event.keepConnection, nowMs)
         return
       case 'body':
         countBodyBytes(event.chunk.length)
@@ -271,7 +290,7 @@ export class Connection implements TransportEvents, Carrier {
         this.#open.get(event.requestId)?.exchange.abort(clientLeft())
         return
       case 'refuse':
-        this.#refuseRequest(event.requestId, event.error, event.keepConnection ?? false)
+        this.#refuseRequest(event.requestId, event.error, event.keepConnection ?? false, nowMs)
         return
       case 'reply':
         if (event.error !== undefined) this.#host.protocolError(this, event.error)
@@ -281,10 +300,10 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   /** Before the application was called it never is; later, its body turned out to contradict what was announced. */
-  #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean): void {
+  #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean, nowMs: number): void {
     const running = this.#open.get(requestId)
     if (running === undefined) {
-      this.#begin(requestId, [], keepConnection).exchange.refuse(error, '')
+      this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
       return
     }
     running.bodyComplete = true
@@ -302,23 +321,23 @@ export class Connection implements TransportEvents, Carrier {
 
   #closeRequest({ requestId }: OpenRequest): void {
     this.#open.delete(requestId)
-    this.#spoken?.decoder.answered?.(requestId)
+    this.#decoder?.answered?.(requestId)
   }
 
-  #begin(requestId: number, params: readonly string[], keepConnection: boolean): OpenRequest {
+  #begin(requestId: number, params: readonly string[], keepConnection: boolean, nowMs: number): OpenRequest {
     this.#requests++
     const request = new OpenRequest(this, requestId, params, keepConnection)
-    request.exchange = this.#host.createExchange(request)
+    request.exchange = this.#host.createExchange(request, nowMs)
     this.#open.add(request)
     return request
   }
 
   get #midRequest(): boolean {
-    return this.#spoken?.decoder.midRequest ?? this.#first?.pending ?? false
+    return this.#decoder?.midRequest ?? this.#first?.pending ?? false
   }
 
   get #name(): string {
-    return this.#spoken?.protocol.name ?? 'a connection'
+    return this.#protocol?.name ?? 'a connection'
   }
 
   #readFirst(bytes: Uint8Array): void {
@@ -328,10 +347,9 @@ export class Connection implements TransportEvents, Carrier {
         this.settle()
         return
       case 'gateway':
-        this.#spoken = speak(verdict.protocol, this.#host, undefined)
         // Its socket must be made outside of every application's async context, for it serves several requests.
         if (keepsConnections(verdict.protocol)) this.#transport.settle()
-        this.#decode(this.#spoken.decoder, verdict.bytes)
+        this.#decode(this.#speak(verdict.protocol, undefined), verdict.bytes)
         return
       case 'http': {
         const socket = this.#transport.detach()
@@ -372,24 +390,3 @@ const TELLING_BYTES = 16
 
 /** Its connections may serve more than one request. */
 export const keepsConnections = ({ name }: Protocol): boolean => name === 'fastcgi'
-
-interface Spoken {
-  readonly protocol: Protocol
-  readonly decoder: Decoder
-}
-
-const speak = (protocol: Protocol, host: ConnectionHost<Connection>, resumed: number | undefined): Spoken => ({
-  protocol,
-  decoder: host.createDecoder(protocol, resumed),
-})
-
-const clientLeft = (): TsgiError => new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection')
-
-const truncated = (name: string): TsgiError =>
-  new TsgiError('TSGI_PROTOCOL_TRUNCATED', `${name}: the connection ended in the middle of a request head`)
-
-const silent = (name: string, midRequest: boolean, limitMs: number): TsgiError =>
-  new TsgiError(
-    'TSGI_PROTOCOL_TRUNCATED',
-    `${name}: ${midRequest ? 'an incomplete request head' : 'nothing'} came within ${limitMs} ms (--read-timeout)`,
-  )

@@ -113,12 +113,12 @@ export class Connections implements ConnectionHost<Connection> {
     this.#counters.add('connections')
     let transport: HandleTransport | undefined
     const kept = expected.length > 0 && expected.every(keepsConnections)
-    const connection = new Connection(this, { listener, expected, nowMs: performance.now() }, (events) => {
+    const connection = new Connection(this, { listener, expected }, (events) => {
       transport = new HandleTransport(handle, events, kept, listener.transport === 'tcp')
       return transport
     })
-    this.#add(connection)
     transport?.open()
+    this.#add(connection)
   }
 
   /**
@@ -129,28 +129,30 @@ export class Connections implements ConnectionHost<Connection> {
     this.#counters.add('connections')
     const connection = new Connection(
       this,
-      { listener, expected, nowMs: performance.now(), proxied },
+      { listener, expected, proxied },
       (events) => new SocketTransport(socket, events),
     )
     this.#add(connection)
   }
 
+  /** Most connections of the fast path are over after their first turn: nobody ever looks for them here. */
   #add(connection: Connection): void {
+    if (connection.over) return
     this.#open.add(connection)
     if (connection.kept) this.#kept++
   }
 
   /** A kept connection that another worker served until now. */
   takeOver(handle: RawHandle, { address, transport, highestId }: KeptConnection): void {
-    const start = { listener: { address, transport }, expected: KEPT, nowMs: performance.now(), resumed: highestId }
+    const start = { listener: { address, transport }, expected: KEPT, resumed: highestId }
     let opened: HandleTransport | undefined
     const connection = new Connection(this, start, (events) => {
       if (!this.#settings.fast) return new SocketTransport(adopt(handle, {}), events)
       opened = new HandleTransport(handle, events, true, transport === 'tcp')
       return opened
     })
-    this.#add(connection)
     opened?.open()
+    this.#add(connection)
     if (this.#handsOver) connection.handOver()
   }
 
@@ -168,8 +170,8 @@ export class Connections implements ConnectionHost<Connection> {
     return protocol.createDecoder(this.#settings.limits, resumed)
   }
 
-  createExchange(request: OpenRequest): Exchange {
-    return this.#requests.createExchange(request)
+  createExchange(request: OpenRequest, startedMs: number): Exchange {
+    return this.#requests.createExchange(request, startedMs)
   }
 
   admit(request: OpenRequest): void {
@@ -210,8 +212,7 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   closed(connection: Connection): void {
-    this.#open.delete(connection)
-    if (connection.kept) this.#kept--
+    if (this.#open.delete(connection) && connection.kept) this.#kept--
     this.onClosed()
   }
 

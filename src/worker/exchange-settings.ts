@@ -15,7 +15,7 @@ export function exchangeSettings(options: Options): RequestSettings {
       multiprocess: options.workers > 1,
       concurrent: options.maxConcurrency !== 1,
     },
-    extensions: { 'tsgi.file_wrapper': fileWrapper },
+    extensions: [['tsgi.file_wrapper', fileWrapper]],
     maxBodyBytes: options.maxBodyBytes,
     closeTimeoutMs: options.closeTimeoutMs,
     requestTimeoutMs: options.requestTimeoutMs,

@@ -5,6 +5,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
@@ -158,7 +159,7 @@ export class HttpListener {
   }
 
   #begin(socket: Socket, sink: HttpSink | UpgradeRequest): Exchange {
-    const exchange = this.#requests.createExchange(sink)
+    const exchange = this.#requests.createExchange(sink, monotonicMs())
     this.#open.set(exchange, { socket, sink: sink instanceof HttpSink ? sink : undefined })
     return exchange
   }

@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '../application.ts'
+import { monotonicMs } from '../clock.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { breakOff } from './break-off.ts'
 
@@ -17,7 +18,7 @@ export class HttpSink implements Sink {
   readonly #settings: HttpSinkSettings
   #owesContinue: boolean
   /** When the body was last heard of. */
-  #heardMs = performance.now()
+  #heardMs = monotonicMs()
   #wantsBody = true
   readonly upgrade = undefined
   /** Undefined for HTTP/1.0, which knows no 1xx (RFC 9110 section 15.2). */
@@ -35,14 +36,14 @@ export class HttpSink implements Sink {
   bodyWanted(): void {
     if (!this.#owesContinue) return
     this.#owesContinue = false
-    this.#heardMs = performance.now()
+    this.#heardMs = monotonicMs()
     if (!this.#response.headersSent && !this.#response.destroyed) this.#response.writeContinue()
   }
 
   /** A piece of the body arrived: who sends it waits for nothing. */
   bodyHeard(): void {
     this.#owesContinue = false
-    this.#heardMs = performance.now()
+    this.#heardMs = monotonicMs()
   }
 
   /** For how long the client has owed us a piece of its body. */
@@ -76,7 +77,7 @@ export class HttpSink implements Sink {
 
   flow(wanted: boolean): void {
     this.#wantsBody = wanted
-    this.#heardMs = performance.now()
+    this.#heardMs = monotonicMs()
     if (wanted) this.#request.resume()
     else this.#request.pause()
   }

@@ -3,6 +3,7 @@
 import type { SendHandle } from 'node:child_process'
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
+import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { createLog, type Log } from '../log/logger.ts'
@@ -71,7 +72,7 @@ function logOf(boot: WorkerBoot): Log {
 
 async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Worker | undefined> {
   const options = optionsOf(boot)
-  const startedMs = performance.now()
+  const startedMs = monotonicMs()
   try {
     const [loaded, fast] = await Promise.all([bootApplication(boot.application, options, log), wantsFastAccept(log)])
     const worker = new Worker({
@@ -96,7 +97,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     })
     await loaded.startup?.()
     await worker.start()
-    channel.send({ kind: 'ready', bootMs: performance.now() - startedMs, interface: loaded.interface })
+    channel.send({ kind: 'ready', bootMs: monotonicMs() - startedMs, interface: loaded.interface })
     return worker
   } catch (thrown) {
     const error = asError(thrown)

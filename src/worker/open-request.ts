@@ -32,6 +32,8 @@ export class OpenRequest implements Sink {
   readonly upgrade: (() => Upgraded) | undefined
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
+  /** The application was called, or waits for its turn. */
+  admitted = false
   bodyComplete = false
   /** The peer does not send the rest of it. */
   bodyFailed = false

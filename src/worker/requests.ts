@@ -2,6 +2,7 @@
 
 import { AsyncResource } from 'node:async_hooks'
 import type { Application } from '../application.ts'
+import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
@@ -85,8 +86,9 @@ export class Requests {
     return oldest === undefined ? 0 : nowMs - oldest.startedMs
   }
 
-  createExchange(sink: Sink): Exchange {
-    return new Exchange(sink, this.#services)
+  /** @param startedMs on the clock of monotonicMs() */
+  createExchange(sink: Sink, startedMs: number): Exchange {
+    return new Exchange(sink, this.#services, startedMs)
   }
 
   /** Calls the application, or lets the request wait for its turn: kept connections bring requests past the cap. */
@@ -112,10 +114,11 @@ export class Requests {
 
   #run(exchange: Exchange, params: Params): void {
     if (exchange.ended) return
-    this.#inFlight.add(exchange)
     this.#total++
     this.#counters.add('requests')
     exchange.run(this.#application, params)
+    // What was answered at once is over, and nobody could look for it meanwhile.
+    if (!exchange.done) this.#inFlight.add(exchange)
   }
 
   #done(exchange: Exchange): void {
@@ -124,7 +127,7 @@ export class Requests {
     if (key !== undefined) this.#counters.add(key)
     if (outcome.bytes > 0) this.#counters.add('responseBytes', outcome.bytes)
     if (outcome.aborted) this.#counters.add('aborted')
-    const durationMs = performance.now() - exchange.startedMs
+    const durationMs = monotonicMs() - exchange.startedMs
     this.#counters.observe('requestDuration', durationMs / 1000)
     if (environ !== undefined) {
       const queued = queueSeconds(variable(environ, 'HTTP_X_REQUEST_START'))

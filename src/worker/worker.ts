@@ -1,6 +1,7 @@
 /** One worker: its application, its sockets, its clock. What the master asks of it is one method each. */
 
 import type { Application } from '../application.ts'
+import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
 import { createAccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
@@ -48,7 +49,7 @@ export class Worker {
   readonly #http: HttpListener
   readonly #listeners: Listeners
   readonly #maxRequests: number
-  readonly #startedMs = performance.now()
+  readonly #startedMs = monotonicMs()
   #phase: Phase = 'starting'
   #why = ''
   #retiring = false
@@ -220,7 +221,7 @@ export class Worker {
   }
 
   #tick(): void {
-    const nowMs = performance.now()
+    const nowMs = monotonicMs()
     this.#requests.sweep(nowMs)
     this.#connections.sweep(nowMs)
     this.#http.sweep(nowMs)

@@ -7,12 +7,12 @@ interface Recorded extends Closing {
   readonly reported: string[]
 }
 
-const recorded = (timeoutMs = 1000): Recorded => {
+const recorded = (closeTimeoutMs = 1000): Recorded => {
   const reported: string[] = []
   return {
-    timeoutMs,
+    closeTimeoutMs,
     reported,
-    report: (error) => reported.push(error instanceof Error ? error.message : String(error)),
+    closingFailed: (error) => reported.push(error instanceof Error ? error.message : String(error)),
   }
 }
 

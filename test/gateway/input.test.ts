@@ -171,9 +171,8 @@ test('a body that passes the limit rejects as too large', async () => {
 })
 
 test('the sender is held back while nobody reads, and let go again', async () => {
-  const input = new RequestInput(0)
   const flow: boolean[] = []
-  input.onFlow((wanted) => flow.push(wanted))
+  const input = new RequestInput(0, { flow: (wanted) => flow.push(wanted) })
   feed(input, 'x'.repeat(65_535))
   expect(flow).toEqual([])
   feed(input, 'x')
@@ -188,9 +187,8 @@ test('the sender is held back while nobody reads, and let go again', async () =>
 })
 
 test('what is not read when the response is over is let go, and no longer held back', async () => {
-  const input = new RequestInput(0)
   const flow: boolean[] = []
-  input.onFlow((wanted) => flow.push(wanted))
+  const input = new RequestInput(0, { flow: (wanted) => flow.push(wanted) })
   feed(input, 'x'.repeat(70_000))
   input.discard()
   expect(flow).toEqual([false, true])

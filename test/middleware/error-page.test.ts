@@ -120,7 +120,7 @@ describe('the error page in production', () => {
       seen.push(body)
       return undefined
     }
-    await requestInMemory(errorPage(file), {}, { extensions: { 'tsgi.file_wrapper': fileWrapper }, fileSize })
+    await requestInMemory(errorPage(file), {}, { extensions: [['tsgi.file_wrapper', fileWrapper]], fileSize })
     expect(seen).toEqual([made])
     expect((await requestInMemory(errorPage(throwing(new Error('x'))), { method: 'HEAD' })).body.length).toBe(0)
   })

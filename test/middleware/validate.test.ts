@@ -81,7 +81,7 @@ describe('a sound application passes and is not changed', () => {
       files.push(body)
       return undefined
     }
-    const extensions = { 'tsgi.file_wrapper': fileWrapper }
+    const extensions = [['tsgi.file_wrapper', fileWrapper]] as const
     const response = await requestInMemory(validate(application), {}, { extensions, fileSize })
     expect(files).toEqual([made])
     expect(response.text).toContain('a file body stays the very object')
