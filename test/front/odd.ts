@@ -65,7 +65,17 @@ export const ODD_CASES: readonly OddCase[] = [
   { name: 'a body for 204', path: '/no-body-204' },
   { name: 'less than Content-Length', path: '/short-of-length', apps: ['node'] },
   { name: 'a body that is never read', path: '/unread', method: 'POST', body: 'x'.repeat(300_000) },
-  { name: 'a refusal that leaves the body', path: '/unread-413', method: 'POST', body: 'x'.repeat(300_000) },
+  {
+    name: 'a refusal that leaves the body',
+    path: '/unread-413',
+    method: 'POST',
+    body: 'x'.repeat(300_000),
+    differs: {
+      what: "arrives every time, never as nginx's 502",
+      instead: { status: 413, type: undefined, length: '8', text: 'too much', complete: true },
+      why: 'node:http closes over the body that it did not read, which resets the connection; tsgi reads on until nginx has the response',
+    },
+  },
   { name: 'JSON that is none', path: '/json', method: 'POST', headers: json, body: '{', apps: ['express', 'fastify'] },
   {
     name: 'a body over the limit of the framework',
