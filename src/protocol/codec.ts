@@ -109,6 +109,8 @@ export interface Protocol {
   readonly encoder: Encoder
   /** A 101 passes, and the bytes after it (nginx ngx_http_uwsgi_module.c and ngx_http_scgi_module.c: upgrade). */
   readonly carriesUpgrade: boolean
+  /** A connection may serve more than one request, and idle between them. */
+  readonly keepsConnections: boolean
   /** The directives of the front servers that speak it, for messages: `{ nginx: 'uwsgi_pass', apache: 'uwsgi://' }`. */
   readonly directive: { readonly nginx: string; readonly apache: string }
 }

@@ -393,5 +393,6 @@ export const fastcgi: Protocol = {
   createDecoder: (limits, highestId = 0) => new FastcgiDecoder(limits, highestId),
   encoder: fastcgiEncoder,
   carriesUpgrade: false,
+  keepsConnections: true,
   directive: { nginx: 'fastcgi_pass', apache: 'fcgi://' },
 }

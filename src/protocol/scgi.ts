@@ -221,5 +221,6 @@ export const scgi: Protocol = {
   createDecoder: (limits) => new ScgiDecoder(limits),
   encoder,
   carriesUpgrade: true,
+  keepsConnections: false,
   directive: { nginx: 'scgi_pass', apache: 'scgi://' },
 }

@@ -219,5 +219,6 @@ export const uwsgi: Protocol = {
   createDecoder: (limits) => new UwsgiDecoder(limits),
   encoder,
   carriesUpgrade: true,
+  keepsConnections: false,
   directive: { nginx: 'uwsgi_pass', apache: 'uwsgi://' },
 }

@@ -13,7 +13,18 @@ import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
+import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
+
+type State =
+  | 'open'
+  /** To be handed over as soon as nothing is open on it. */
+  | 'leaving'
+  /** The last response is out; what the peer still sends is dropped. */
+  | 'lingering'
+  /** The socket is the application's, or on its way to another worker. */
+  | 'detached'
+  | 'over'
 
 export class Connection implements TransportEvents, Carrier {
   readonly #host: ConnectionHost<Connection>
@@ -35,12 +46,8 @@ export class Connection implements TransportEvents, Carrier {
   #requestsBefore = 0
   /** Requests between the last two sweeps. */
   recentRequests = 0
-  /** To be handed over as soon as nothing is open on it. */
-  #leaving = false
-  #lingering = false
-  #detached = false
-  #over = false
-  #waiters: (() => void)[] = []
+  #state: State = 'open'
+  readonly #waiters = new Waiters()
 
   constructor(
     host: ConnectionHost<Connection>,
@@ -50,7 +57,7 @@ export class Connection implements TransportEvents, Carrier {
     this.#host = host
     this.listener = listener
     const only = expected.length === 1 ? expected[0] : undefined
-    this.kept = only === undefined || keepsConnections(only)
+    this.kept = only?.keepsConnections ?? true
     const headed = host.proxyProtocol && resumed === undefined && proxied === undefined
     if (only !== undefined && !headed) this.#speak(only, resumed)
     else this.#first = new FirstBytes(expected, only === undefined, headed, proxied?.source)
@@ -59,7 +66,12 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   get over(): boolean {
-    return this.#over
+    return this.#state === 'over'
+  }
+
+  /** It is read from and answered on. */
+  get #live(): boolean {
+    return this.#state === 'open' || this.#state === 'leaving'
   }
 
   /** @throws TypeError before the first bytes told it: no request, and so nobody who asks, exists then */
@@ -77,7 +89,7 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    if (this.#over || this.#detached || this.#lingering) return
+    if (!this.#live) return
     const decoder = this.#decoder
     if (decoder === undefined) this.#readFirst(bytes)
     else this.#decode(decoder, bytes)
@@ -92,7 +104,7 @@ export class Connection implements TransportEvents, Carrier {
       for (let event = decoder.next(); event !== undefined; event = decoder.next()) {
         progress = true
         this.#handle(event, nowMs)
-        if (this.#over) return
+        if (this.over) return
       }
     } catch (error) {
       this.#broken(asError(error), bytes)
@@ -101,7 +113,7 @@ export class Connection implements TransportEvents, Carrier {
     if (this.#requests === 0 && decoder.midRequest) this.#begun ??= new Uint8Array(bytes.subarray(0, TELLING_BYTES))
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
     this.#admit()
-    if (this.#over) return
+    if (this.over) return
     if (progress || this.#waitingSinceMs === undefined) this.#waitingSinceMs = nowMs
     if (this.#open.size > 0) this.#host.unsettled(this)
     else this.settle()
@@ -117,7 +129,7 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   peerEnded(): void {
-    if (this.#over) return
+    if (this.over) return
     if (this.#open.size === 0) {
       if (this.#midRequest) this.#host.protocolError(this, truncated(this.#name))
       this.#transport.end()
@@ -131,15 +143,12 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   drained(): void {
-    if (this.#waiters.length === 0) return
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter()
+    this.#waiters.release()
   }
 
   closed(): void {
-    if (this.#over) return
-    this.#over = true
+    if (this.over) return
+    this.#state = 'over'
     for (const request of this.#open.list()) {
       if (!request.bodyComplete) this.#failBody(request, 'the connection broke off in the request body')
       request.exchange.abort(clientLeft())
@@ -151,21 +160,21 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the requests ---
 
   get saturated(): boolean {
-    return !this.#over && this.#transport.saturated
+    return !this.over && this.#transport.saturated
   }
 
   waitForDrain(): Promise<void> {
-    if (this.#over || !this.#transport.saturated) return Promise.resolve()
-    return new Promise((resolve) => this.#waiters.push(resolve))
+    if (this.over || !this.#transport.saturated) return Promise.resolve()
+    return this.#waiters.wait()
   }
 
   write(bytes: Uint8Array): void {
     countBodyBytes(bytes.length)
-    if (!this.#over) this.#transport.write(bytes)
+    if (!this.over) this.#transport.write(bytes)
   }
 
   flow(): void {
-    if (this.#over || this.#detached) return
+    if (!this.#live) return
     let wanted = true
     for (const request of this.#open.list()) wanted &&= request.wantsBody
     this.#transport.flow(wanted)
@@ -177,16 +186,16 @@ export class Connection implements TransportEvents, Carrier {
 
   responded(request: OpenRequest): void {
     this.#closeRequest(request)
-    if (this.#over) return
+    if (this.over) return
     this.flow()
     if (this.keeps(request)) {
-      if (this.#leaving || this.#host.draining) this.handOver()
+      if (this.#state === 'leaving' || this.#host.draining) this.handOver()
       return
     }
     if (this.#open.size > 0) return
     if (request.bodyComplete) this.#transport.end()
     else {
-      this.#lingering = true
+      this.#state = 'lingering'
       this.#transport.linger(this.#host.lingerTimeoutMs)
     }
   }
@@ -194,7 +203,7 @@ export class Connection implements TransportEvents, Carrier {
   /** The response broke off: nothing on this connection can be trusted any more. */
   brokeOff(request: OpenRequest): void {
     this.#closeRequest(request)
-    if (this.#over) return
+    if (this.over) return
     const bytes = this.protocol.encoder.abort(request.requestId)
     if (bytes === undefined) this.#transport.reset()
     else {
@@ -205,7 +214,7 @@ export class Connection implements TransportEvents, Carrier {
 
   upgrade(request: OpenRequest): Upgraded {
     this.#open.delete(request.requestId)
-    this.#detached = true
+    this.#state = 'detached'
     return { socket: this.#transport.detach(), head: new Uint8Array(0) }
   }
 
@@ -213,12 +222,12 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Past its first turn: now the event loop has to watch it. */
   settle(): void {
-    if (!this.#over && !this.#detached && !this.#lingering) this.#transport.settle()
+    if (this.#live) this.#transport.settle()
   }
 
   /** Nothing is half sent either way: may be closed without anybody missing anything. */
   get idle(): boolean {
-    return this.#open.size === 0 && !this.#midRequest && !this.#detached
+    return this.#live && this.#open.size === 0 && !this.#midRequest
   }
 
   /**
@@ -226,20 +235,20 @@ export class Connection implements TransportEvents, Carrier {
    * and what it sends meanwhile waits in the kernel. Closing instead would lose the request that it may be sending right now.
    */
   handOver(): void {
-    this.#leaving = true
-    if (this.#over || this.#requests === 0 || !this.idle) return
+    if (this.#state === 'open') this.#state = 'leaving'
+    if (this.#requests === 0 || !this.idle) return
     const handle = this.#transport.release()
     if (handle === undefined) return
-    this.#detached = true
+    this.#state = 'detached'
     this.#host.handOver(this, handle, this.#decoder?.highestId ?? 0, () => this.closed())
   }
 
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
-    if (this.#over || this.#detached || this.#lingering) return
+    if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
-    if (this.#leaving) this.handOver()
+    if (this.#state === 'leaving') this.handOver()
     // Browsers open connections that they never use: no drain waits for them.
     const unused = this.#protocol === undefined && !this.#midRequest
     this.#waitingSinceMs ??= nowMs
@@ -261,13 +270,13 @@ export class Connection implements TransportEvents, Carrier {
   /** Closes where nothing has come for so long and nothing is awaited. */
   closeIdle(nowMs: number, limitMs: number): void {
     const waitedMs = nowMs - (this.#waitingSinceMs ?? nowMs)
-    if (!this.#over && !this.#lingering && this.idle && waitedMs >= limitMs) this.#transport.end()
+    if (this.idle && waitedMs >= limitMs) this.#transport.end()
   }
 
   /** @param reason the worker goes; what is open ends now */
   abort(reason: TsgiError): void {
     for (const request of this.#open.list()) request.exchange.abort(reason)
-    if (!this.#over && !this.#lingering && !this.#detached) this.#transport.end()
+    if (this.#live) this.#transport.end()
   }
 
   #handle(event: RequestEvent, nowMs: number): void {
@@ -348,12 +357,12 @@ export class Connection implements TransportEvents, Carrier {
         return
       case 'gateway':
         // Its socket must be made outside of every application's async context, for it serves several requests.
-        if (keepsConnections(verdict.protocol)) this.#transport.settle()
+        if (verdict.protocol.keepsConnections) this.#transport.settle()
         this.#decode(this.#speak(verdict.protocol, undefined), verdict.bytes)
         return
       case 'http': {
         const socket = this.#transport.detach()
-        this.#over = true
+        this.#state = 'over'
         this.#host.serveHttp(socket, verdict.bytes, verdict.source)
         this.#host.closed(this)
         return
@@ -375,9 +384,9 @@ export class Connection implements TransportEvents, Carrier {
   #giveUp(error: Error, answer: Uint8Array | undefined): void {
     this.#host.protocolError(this, error)
     for (const request of this.#open.list()) request.exchange.abort(clientLeft())
-    if (this.#over) return
+    if (this.over) return
     if (answer !== undefined) this.#transport.write(answer)
-    this.#lingering = true
+    this.#state = 'lingering'
     this.#transport.linger(this.#host.lingerTimeoutMs)
   }
 }
@@ -387,6 +396,3 @@ const UNUSED_MS = 2000
 
 /** As many as `detect` looks at. */
 const TELLING_BYTES = 16
-
-/** Its connections may serve more than one request. */
-export const keepsConnections = ({ name }: Protocol): boolean => name === 'fastcgi'

@@ -9,7 +9,7 @@ import type { KeptConnection, ListenerInfo } from '../messages.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
-import { Connection, keepsConnections } from './connection.ts'
+import { Connection } from './connection.ts'
 import type { ConnectionHost, ServeHttp } from './connection-host.ts'
 import type { Proxied } from './first-bytes.ts'
 import { HandleTransport } from './handle-transport.ts'
@@ -34,7 +34,7 @@ export interface ConnectionSettings {
 }
 
 /** What may be handed over. */
-const KEPT = Object.values(PROTOCOLS).filter(keepsConnections)
+const KEPT = Object.values(PROTOCOLS).filter((protocol) => protocol.keepsConnections)
 
 /** Who listens to a connection that is only answered. */
 const NOBODY: TransportEvents = {
@@ -112,7 +112,7 @@ export class Connections implements ConnectionHost<Connection> {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void {
     this.#counters.add('connections')
     let transport: HandleTransport | undefined
-    const kept = expected.length > 0 && expected.every(keepsConnections)
+    const kept = expected.length > 0 && expected.every((protocol) => protocol.keepsConnections)
     const connection = new Connection(this, { listener, expected }, (events) => {
       transport = new HandleTransport(handle, events, kept, listener.transport === 'tcp')
       return transport

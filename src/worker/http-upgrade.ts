@@ -12,6 +12,7 @@ import type { Sink } from '../gateway/sink.ts'
 import { joinHead, responseHead } from '../protocol/response-head.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { TransportEvents } from './transport.ts'
+import { Waiters } from './waiters.ts'
 
 /** What a client may send before it sees the 101; most wait for it. */
 const MAX_EARLY_BYTES = 65_536
@@ -22,7 +23,7 @@ export class UpgradeRequest implements Sink {
   /** What came behind the request: the application's, if it takes over. */
   readonly #early: Uint8Array[]
   #earlyBytes: number
-  #waiters: (() => void)[] = []
+  readonly #waiters = new Waiters()
   readonly earlyHints = undefined
 
   /** @param head what node:http has read beyond the request */
@@ -34,10 +35,10 @@ export class UpgradeRequest implements Sink {
       peerEnded: () => {
         if (halfCloseAborts) this.#leave()
       },
-      drained: () => this.#wake(),
+      drained: () => this.#waiters.release(),
       closed: () => {
         this.#leave()
-        this.#wake()
+        this.#waiters.release()
       },
     }
     this.#transport = new SocketTransport(socket, events)
@@ -60,7 +61,7 @@ export class UpgradeRequest implements Sink {
 
   drained(): Promise<void> {
     if (!this.#transport.saturated) return Promise.resolve()
-    return new Promise((resolve) => this.#waiters.push(resolve))
+    return this.#waiters.wait()
   }
 
   flow(): void {
@@ -95,12 +96,6 @@ export class UpgradeRequest implements Sink {
     this.#early.push(new Uint8Array(bytes))
     this.#earlyBytes += bytes.length
     if (this.#earlyBytes > MAX_EARLY_BYTES) this.#transport.flow(false)
-  }
-
-  #wake(): void {
-    const waiters = this.#waiters
-    this.#waiters = []
-    for (const waiter of waiters) waiter()
   }
 
   #leave(): void {
