@@ -4,17 +4,18 @@
  */
 
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 
+const modules = join(root, 'node_modules')
 /** Written by npm at the end of every install, so its age is the age of node_modules. */
-const installedLock = join(root, 'node_modules', '.package-lock.json')
+const installedLock = join(modules, '.package-lock.json')
 const commandLine = join(root, 'dist', 'cli', 'main.js')
 /** Two runs that start together must not write `dist` at the same time. */
-const buildLock = join(root, 'node_modules', '.cache', 'tsgi-build.lock')
+const buildLock = join(modules, '.cache', 'tsgi-build.lock')
 const buildLockStaleMs = 120_000
 
 const modifiedMs = (path) => (existsSync(path) ? statSync(path).mtimeMs : 0)
@@ -37,6 +38,8 @@ function npm(...parameters) {
 
 export function ensureInstalled() {
   if (modifiedMs(installedLock) >= modifiedMs(join(root, 'package-lock.json'))) return
+  // npm ci would empty the folder that it leads to, and with it the checkout that the folder belongs to.
+  if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return
   // npm ci starts from an empty node_modules: right for a clone, and for a lock file that moved on.
   npm('ci', '--no-audit', '--no-fund')
 }
