@@ -34,6 +34,11 @@ export async function bootApplication(
   takeover?.onListen((taken) => sayTaken(taken, application, file, log))
   log.debug({ interface: application.interface, what: application.what, loader: loaded.loader }, `${file} is loaded`)
   if (!options.debug) return application
+  // What `next build` writes does so itself. Its own answer to an error is served then, and not our page with the source.
+  if (process.env['NODE_ENV'] === 'production') {
+    log.warn(`${file} has set NODE_ENV to production: no page shows what its errors are`)
+    return application
+  }
   return { ...application, application: errorPage(application.application, { development: true }) }
 }
 

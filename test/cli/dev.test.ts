@@ -50,6 +50,30 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
   expect(await dev.stop()).toMatchObject({ code: 0 })
 })
 
+test('dev serves an application that says of itself that it is a production build, and leaves its errors to it', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(
+    join(folder, 'server.mjs'),
+    `import { createServer } from 'node:http'
+     process.env.NODE_ENV = 'production'
+     createServer(() => { throw new Error('a secret') }).listen(3000)`,
+  )
+  const port = await freePort()
+  const dev = startServer({
+    name: 'tsgi dev',
+    command: process.execPath,
+    args: [commandLine, 'dev', 'server.mjs', '--http', `127.0.0.1:${port}`],
+    cwd: folder,
+    env: { NODE_ENV: '' },
+  })
+  await dev.waitForLog(/server\.mjs has set NODE_ENV to production/)
+  await dev.waitForLog(/ready: 1 worker/)
+  const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { accept: 'text/html', connection: 'close' } })
+  expect(response.status).toBe(500)
+  expect(await response.text()).not.toContain('secret')
+  await dev.stop()
+})
+
 test('dev shows an error of the application in the browser, with its causes and the source, and logs it', async () => {
   const folder = tempDir('tsgi-dev-')
   writeFileSync(
