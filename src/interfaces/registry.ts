@@ -235,7 +235,7 @@ function adaptFetch(exported: FetchHandler | FetchObject): { application: Applic
 
 function adaptServer(server: http.Server | undefined): NodeInterface {
   if (server === undefined) throw new TsgiError('TSGI_LOAD', 'the application has no http.Server to serve it with')
-  return nodeInterface(server)
+  return nodeInterface(server, undefined, true)
 }
 
 function serverOf(value: unknown): http.Server | undefined {

@@ -2,12 +2,15 @@
 
 import type { ByteString, Environ } from '../application.ts'
 import { quotePath } from '../gateway/text.ts'
+import type { Params } from '../protocol/codec.ts'
 
 export interface HeaderName {
   /** `user-agent` */
   readonly lower: string
   /** `User-Agent`: what most clients send; the real spelling is lost on the way through a gateway protocol. */
   readonly title: string
+  /** The number of the last `sent` list in which it was met: a name that was sent twice is in the environ once. */
+  metIn: number
 }
 
 /** Browsers and proxies send the same few dozen names for ever; a client that makes names up must not fill the memory. */
@@ -28,7 +31,7 @@ function spell(key: string): HeaderName | undefined {
   const variable = key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH' ? `HTTP_${key}` : key
   if (!variable.startsWith('HTTP_') || variable.length === 5) return undefined
   const lower = variable.slice(5).toLowerCase().replaceAll('_', '-')
-  return { lower, title: lower.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()) }
+  return { lower, title: lower.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()), metIn: 0 }
 }
 
 /** The environ key of a header: `CONTENT_TYPE`, `CONTENT_LENGTH`, else `HTTP_` and the name. */
@@ -37,20 +40,50 @@ export function headerVariable(name: string): string {
   return key === 'CONTENT_TYPE' || key === 'CONTENT_LENGTH' ? key : `HTTP_${key}`
 }
 
-/** Calls `visit` for each header in the order of the environ. */
-export function eachHeader(environ: Environ, visit: (name: HeaderName, value: ByteString) => void): void {
+type Visit = (name: HeaderName, value: ByteString) => void
+
+/** The keys of an Environ are patterns, which a computed name cannot be shown to match; the values are checked. */
+type Variables = Readonly<Record<string, unknown>>
+
+/**
+ * Calls `visit` for each header in the order of the environ.
+ * @param sent see `sentVariables`; undefined where `environ` may have been changed since
+ */
+export function eachHeader(environ: Environ, visit: Visit, sent?: Params): void {
+  const variables = environ as unknown as Variables
   // nginx sends a chunked request on with its length and still names the coding it has removed.
   const unchunked = environ.CONTENT_LENGTH !== undefined
-  // The keys of an Environ are patterns, which a computed name cannot be shown to match; the value is checked.
-  const variables = environ as unknown as Readonly<Record<string, unknown>>
+  if (sent !== undefined) {
+    eachSent(sent, variables, unchunked, visit)
+    return
+  }
   for (const key in variables) {
     const name = headerName(key)
-    if (name === undefined) continue
-    const value = variables[key]
-    if (typeof value !== 'string') continue
-    if (unchunked && name.lower === 'transfer-encoding') continue
-    visit(name, value)
+    if (name !== undefined) visitOne(name, variables[key], unchunked, visit)
   }
+}
+
+const FIRST_OF_CONTENT = 0x43
+const FIRST_OF_HTTP = 0x48
+let lists = 0
+
+function eachSent(sent: Params, variables: Variables, unchunked: boolean, visit: Visit): void {
+  lists++
+  for (let index = 0; index < sent.length; index += 2) {
+    const key = sent[index] ?? ''
+    const first = key.charCodeAt(0)
+    if (first !== FIRST_OF_HTTP && first !== FIRST_OF_CONTENT) continue
+    const name = headerName(key)
+    // One that is not remembered has an object of its own each time.
+    if (name === undefined || name.metIn === lists || (name.metIn === 0 && sent.indexOf(key) < index)) continue
+    name.metIn = lists
+    visitOne(name, variables[key], unchunked, visit)
+  }
+}
+
+function visitOne(name: HeaderName, value: unknown, unchunked: boolean, visit: Visit): void {
+  if (typeof value !== 'string' || (unchunked && name.lower === 'transfer-encoding')) return
+  visit(name, value)
 }
 
 /** The request target: REQUEST_URI as the client sent it, before the front server's rewrites; rebuilt where it is absent. */

@@ -20,7 +20,18 @@ export interface SocketOwner {
   timedOut(): boolean
 }
 
-export class ClientSocket extends EventEmitter {
+/**
+ * The constructor of EventEmitter makes the store of the listeners at once; most of these sockets never have one, and whoever
+ * adds the first finds that there is none.
+ */
+function WithoutStore(): void {
+  return
+}
+WithoutStore.prototype = EventEmitter.prototype
+// TypeScript has no type for a plain function called with `new`.
+const Emitter = WithoutStore as unknown as new () => EventEmitter
+
+export class ClientSocket extends Emitter {
   readonly environ: Environ
   owner: SocketOwner | undefined = undefined
   _httpMessage: unknown = null

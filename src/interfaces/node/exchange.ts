@@ -7,9 +7,13 @@ import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '..
 import { asError } from '../../errors.ts'
 import type { ClientSocket, SocketOwner } from './client-socket.ts'
 import type { SendCallback, SendEncoding } from './internals.ts'
+import { Later } from './later.ts'
 
 /** Above this a complete body is written rather than returned: 'finish' then waits until the transport took it. */
-const MAX_RETURNED_BYTES = 65_536
+export const MAX_RETURNED_BYTES = 65_536
+/** Where a response keeps its exchange. */
+export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
+
 const HIGH_WATER_BYTES = 65_536
 const NOTHING: readonly Uint8Array[] = []
 
@@ -21,6 +25,10 @@ export interface Messages {
   abort(error: Error): void
   /** Everything the response wanted to wait with is out: it may go on. */
   drain(): void
+  /** Node's own `end` has run: 'finish' is for Node to emit. */
+  ended(): void
+  /** A response that was complete in one piece is with the gateway: time for 'finish' and 'close'. */
+  finished(): void
   /** The response's 'timeout', the request's, the server's: true when somebody listened. */
   timedOut(): boolean
 }
@@ -31,8 +39,6 @@ export class Exchange implements SocketOwner {
   readonly environ: Environ
   readonly socket: ClientSocket
   messages: Messages | undefined = undefined
-  /** The listener has not returned yet: what is complete by then is returned, not awaited. */
-  inTurn = true
   #phase: Phase = 'open'
   readonly #startResponse: StartResponse
   #status: Status = '200 OK'
@@ -46,7 +52,9 @@ export class Exchange implements SocketOwner {
   #needsDrain = false
   #result: Body | undefined = undefined
   #failure: Error | undefined = undefined
-  #settle: { resolve(body: Body): void; reject(error: unknown): void } | undefined = undefined
+  #later: Later<Body> | undefined = undefined
+  /** Its 'finish' is for us to emit, no `end` of Node's does. */
+  #announces = false
 
   constructor(environ: Environ, startResponse: StartResponse, socket: ClientSocket) {
     this.environ = environ
@@ -57,20 +65,18 @@ export class Exchange implements SocketOwner {
 
   /** What the Application returns once the listener has. */
   returned(): Body | PromiseLike<Body> {
-    this.inTurn = false
     if (this.#failure !== undefined) throw this.#failure
     if (this.#result !== undefined) return this.#result
-    return new Promise<Body>((resolve, reject) => {
-      this.#settle = { resolve, reject }
-      // The callbacks run as soon as the request is over, however it ended. A signal tells the same at three times the price:
-      // its controller, its listener, and taking that off again.
-      try {
-        this.environ['tsgi.after'](() => this.#clientLeft())
-      } catch {
-        // It is over already: the client left while the listener ran.
-        this.#clientLeft()
-      }
-    })
+    this.#later = new Later()
+    // The callbacks run as soon as the request is over, however it ended. A signal tells the same at three times the price:
+    // its controller, its listener, and taking that off again.
+    try {
+      this.environ['tsgi.after'](() => this.#clientLeft())
+    } catch {
+      // It is over already: the client left while the listener ran.
+      this.#clientLeft()
+    }
+    return this.#later
   }
 
   head(status: Status, headers: HeaderList): void {
@@ -106,15 +112,26 @@ export class Exchange implements SocketOwner {
   finish(): void {
     this.#isEnding = false
     if (this.#phase !== 'open' && this.#phase !== 'streaming') return
-    const isWhole = this.#phase === 'open' && this.#inFlightBytes <= MAX_RETURNED_BYTES
-    if (!isWhole) {
-      const written = this.#flush()
-      this.#phase = 'ended'
-      if (written === undefined) this.#complete(NOTHING)
-      else written.then(() => this.#complete(NOTHING))
+    if (this.#phase === 'open' && this.#inFlightBytes <= MAX_RETURNED_BYTES) {
+      this.#inFlightBytes = 0
+      this.socket.writableLength = 0
+      this.#respond(this.#take())
       return
     }
-    const body = this.#take()
+    const written = this.#flush()
+    this.#phase = 'ended'
+    if (written === undefined) this.#complete(NOTHING)
+    else written.then(() => this.#complete(NOTHING))
+  }
+
+  /** The whole response in one call, nothing of it having been pushed before: MAX_RETURNED_BYTES at most. */
+  respond(body: Uint8Array | undefined): void {
+    if (this.#phase !== 'open') return
+    this.#announces = true
+    this.#respond(body)
+  }
+
+  #respond(body: Uint8Array | undefined): void {
     try {
       this.#startResponse(this.#status, this.#headers)
     } catch (error) {
@@ -123,14 +140,16 @@ export class Exchange implements SocketOwner {
     }
     this.#phase = 'ended'
     this.#complete(body === undefined ? NOTHING : [body])
+    // After the gateway has had the body: it takes it when the listener returns, or, later, as soon as it is complete.
+    if (this.#announces || this.#callbacks !== undefined) process.nextTick(announce, this)
+  }
+
+  /** What waited for the end of the response. */
+  announce(): void {
     const callbacks = this.#callbacks
     this.#callbacks = undefined
-    this.#inFlightBytes = 0
-    this.socket.writableLength = 0
-    if (callbacks === undefined) return
-    // After the gateway has had the body: at once when the listener returns it, else when our promise was seen.
-    if (this.inTurn) process.nextTick(callAll, callbacks)
-    else queueMicrotask(() => process.nextTick(callAll, callbacks))
+    if (callbacks !== undefined) callAll(callbacks)
+    if (this.#announces) this.messages?.finished()
   }
 
   /** The response cannot be completed: before the head the gateway answers 500, after it the transport is cut. */
@@ -138,7 +157,7 @@ export class Exchange implements SocketOwner {
     if (this.#phase === 'aborted' || this.#result !== undefined) return
     this.#phase = 'aborted'
     this.#failure = error
-    this.#settle?.reject(error)
+    this.#later?.reject(error)
     this.socket.close()
     process.nextTick(() => this.messages?.abort(error))
   }
@@ -168,7 +187,7 @@ export class Exchange implements SocketOwner {
     this.#result = NOTHING
     this.socket.close()
     this.messages?.abort(connectionReset())
-    this.#settle?.resolve(NOTHING)
+    this.#later?.resolve(NOTHING)
   }
 
   resume(): void {
@@ -251,8 +270,12 @@ export class Exchange implements SocketOwner {
   #complete(body: Body): void {
     if (this.#phase === 'aborted') return
     this.#result = body
-    this.#settle?.resolve(body)
+    this.#later?.resolve(body)
   }
+}
+
+function announce(exchange: Exchange): void {
+  exchange.announce()
 }
 
 function callAll(callbacks: readonly SendCallback[]): void {

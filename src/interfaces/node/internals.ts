@@ -13,20 +13,33 @@ export interface ResponseInternals {
   _contentLength: number | null
   _removedContLen: boolean
   _closed: boolean
-  _expect_continue: boolean
   destroyed: boolean
   chunkedEncoding: boolean
   _storeHeader(firstLine: string, headers: unknown): void
   _send(data: string | Uint8Array, encoding?: SendEncoding, callback?: SendCallback | null): boolean
   _writeRaw(data: string | Uint8Array, encoding?: SendEncoding, callback?: SendCallback | null): boolean
   _finish(): void
+  _implicitHeader(): void
 }
+
+/** The members as Node made them. */
+const { end, writeHead, _finish, _implicitHeader } = http.ServerResponse.prototype as http.ServerResponse &
+  ResponseInternals
+export const nativeResponse = { end, writeHead, _finish, _implicitHeader }
 
 export type SendCallback = (error?: Error | null) => void
 export type SendEncoding = BufferEncoding | SendCallback | null | undefined
 
 /** Members of http.IncomingMessage that `@types/node` leaves out. */
 export interface RequestInternals {
+  readonly _eventsCount: number
+  readonly _readableState: {
+    ended: boolean
+    endEmitted: boolean
+    destroyed: boolean
+    closed: boolean
+    closeEmitted: boolean
+  }
   _consuming: boolean
   _dumped: boolean
   _addHeaderLines(headers: readonly string[], count: number): void

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import type { Application, Body, Environ, StartResponse } from '../../application.ts'
+import { sentVariables } from '../../gateway/sent.ts'
 import { ClientSocket } from './client-socket.ts'
 import { Exchange } from './exchange.ts'
 import { MessagePair, requestStarted } from './messages.ts'
@@ -26,8 +27,9 @@ export interface NodeInterface {
  * Requests are emitted on `server` as node:http emits them, so that whatever hooks a server sees them. The server does not
  * listen; whether it says so is its own matter.
  * @param hooked false: the documented way only, for tests and for versions of Node that fail the self-test
+ * @param direct the gateway itself calls the application, no middleware that may have changed the environ
  */
-export function nodeInterface(server: http.Server, hooked = hooksWork()): NodeInterface {
+export function nodeInterface(server: http.Server, hooked = hooksWork(), direct = false): NodeInterface {
   const { Request, Response } = constructorsFor(server)
   const upgrades = new Upgrades()
   const announceConnection = connectionAnnouncer(server)
@@ -36,7 +38,7 @@ export function nodeInterface(server: http.Server, hooked = hooksWork()): NodeIn
       return runUpgrade(environ, startResponse, server, Request, upgrades)
     }
     if (!hooked) return runAsText(environ, startResponse, server, Request)
-    return runRequest(environ, startResponse, server, Request, Response, announceConnection)
+    return runRequest(environ, startResponse, server, Request, Response, announceConnection, direct)
   }
   return { application, draining: () => upgrades.goAway() }
 }
@@ -52,12 +54,13 @@ function runRequest(
   Request: RequestConstructor,
   Response: ResponseConstructor,
   announceConnection: (socket: ClientSocket) => void,
+  direct: boolean,
 ): Body | PromiseLike<Body> {
   const socket = new ClientSocket(environ, server)
   announceConnection(socket)
   const exchange = new Exchange(environ, startResponse, socket)
   const request = new Request(socket)
-  fillRequest(request, environ)
+  fillRequest(request, environ, direct ? sentVariables(environ) : undefined)
   const response = new Response(request, exchange)
   new MessagePair(exchange, request, response, server)
   if (server.timeout > 0) socket.setTimeout(server.timeout)

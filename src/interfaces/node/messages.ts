@@ -4,12 +4,15 @@ import diagnosticsChannel from 'node:diagnostics_channel'
 import type http from 'node:http'
 import { asError, TsgiError } from '../../errors.ts'
 import { takeClosing } from '../takeover.ts'
-import type { Exchange, Messages } from './exchange.ts'
+import type { ClientSocket } from './client-socket.ts'
+import { EXCHANGE, type Exchange, type Messages } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
-import { BodyFeed, type GatewayRequest } from './request.ts'
-import { EXCHANGE, type GatewayResponse } from './response.ts'
+import { BodyFeed, closeUnread, type GatewayRequest } from './request.ts'
+import type { GatewayResponse } from './response.ts'
 
 const NEED_DRAIN = responseSymbol('kNeedDrain')
+/** Node 24 and later keep in a member what Node before works out. */
+const WRITABLE_FINISHED = responseSymbol('kWritableFinished')
 
 /** Published by node:http for its own requests; APM agents subscribe to them. */
 export const requestStarted = diagnosticsChannel.channel('http.server.request.start')
@@ -30,7 +33,6 @@ export class MessagePair implements Messages {
     this.response = response
     this.server = server
     exchange.messages = this
-    response.on('finish', onFinish)
     this.#isCounted = server.listening
     if (this.#isCounted) countOf(server)._connections++
   }
@@ -71,15 +73,44 @@ export class MessagePair implements Messages {
     return heard.includes(true)
   }
 
-  /** After the response: a request that nobody read ends here, as node:http dumps it. */
+  ended(): void {
+    // As early as the listener of node:http, which is there from the beginning.
+    this.response.prependListener('finish', onFinish)
+  }
+
+  finished(): void {
+    const { response } = this
+    const { socket } = this.exchange
+    this.release()
+    if (WRITABLE_FINISHED !== undefined) membersOf(response)[WRITABLE_FINISHED] = true
+    process.nextTick(emitClose, response)
+    response.emit('finish')
+    // One request is all that such a socket carries.
+    if (socket.listenerCount('close') > 0) process.nextTick(announceClose, socket)
+  }
+
+  /** After the response, before anybody else hears of its 'finish'. */
   release(): void {
-    const { request } = this
+    const { request, response, server } = this
+    const { socket } = this.exchange
+    if (responseFinished.hasSubscribers) responseFinished.publish({ request, response, socket, server })
     this.#leaveServer()
-    this.exchange.socket._httpMessage = null
-    this.exchange.socket.stopTimer()
+    socket._httpMessage = null
+    socket.stopTimer()
+    membersOf(response)['socket'] = null
+    this.#endRequest()
+  }
+
+  /** A request that nobody read ends here, as node:http dumps it. */
+  #endRequest(): void {
+    const { request } = this
     if (request._consuming || request.destroyed) return
     request._dumped = true
     request.complete = true
+    if (request._eventsCount === 0) {
+      closeUnread(request)
+      return
+    }
     this.#feed ??= new BodyFeed(request, this.exchange.environ)
     this.#feed.end()
     request.removeAllListeners('data')
@@ -112,22 +143,21 @@ function countOf(server: http.Server): ConnectionCount {
   return server as unknown as ConnectionCount
 }
 
-/** The server's own 'finish' listener, the first on every response. */
+/** Members that Node sets and `@types/node` has as read-only or leaves out. */
+function membersOf(response: GatewayResponse): Record<string | symbol, unknown> {
+  return response as unknown as Record<string | symbol, unknown>
+}
+
+/** The server's own 'finish' listener, the first on a response that Node's `end` ended. */
 function onFinish(this: http.ServerResponse): void {
   // Only responses made by responseConstructor carry this listener.
   const response = this as GatewayResponse
-  const pair = response[EXCHANGE].messages
-  if (!(pair instanceof MessagePair)) return
-  if (responseFinished.hasSubscribers) {
-    const { request, server } = pair
-    responseFinished.publish({ request, response, socket: pair.exchange.socket, server })
-  }
-  pair.release()
-  Reflect.set(response, 'socket', null)
+  const { messages, socket } = response[EXCHANGE]
+  if (!(messages instanceof MessagePair)) return
+  messages.release()
   process.nextTick(emitClose, response)
-  // One request is all that such a socket carries. Most have nobody who waits for their end.
-  const { socket } = pair.exchange
-  if (socket.listenerCount('close') > 0) process.nextTick(() => socket.announceClose())
+  // Most have nobody who waits for their end.
+  if (socket.listenerCount('close') > 0) process.nextTick(announceClose, socket)
 }
 
 function emitClose(response: GatewayResponse): void {
@@ -135,4 +165,8 @@ function emitClose(response: GatewayResponse): void {
   response.destroyed = true
   response._closed = true
   response.emit('close')
+}
+
+function announceClose(socket: ClientSocket): void {
+  socket.announceClose()
 }

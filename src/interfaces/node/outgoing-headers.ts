@@ -13,12 +13,17 @@ interface Collected {
   transferEncoding: boolean
 }
 
+/** What setHeader filled; null or undefined before. */
+export function headerStore(response: http.ServerResponse): unknown {
+  if (OUT_HEADERS === undefined) return undefined
+  return (response as unknown as Readonly<Record<symbol, unknown>>)[OUT_HEADERS]
+}
+
 /** @param headers what writeHead was given, or the store that setHeader filled */
 export function outgoingHeaders(response: http.ServerResponse & ResponseInternals, headers: unknown): HeaderList {
   const collected: Collected = { list: [], contentLength: false, transferEncoding: false }
-  if (OUT_HEADERS !== undefined && headers !== null && headers === Reflect.get(response, OUT_HEADERS)) {
-    fromStore(headers, collected)
-  } else if (Array.isArray(headers)) fromArray(headers, collected)
+  if (headers !== null && headers !== undefined && headers === headerStore(response)) fromStore(headers, collected)
+  else if (Array.isArray(headers)) fromArray(headers, collected)
   else if (typeof headers === 'object' && headers !== null) {
     for (const [name, value] of Object.entries(headers)) add(name, value, true, collected)
   }

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import type { Environ } from '../../application.ts'
+import type { Params } from '../../protocol/codec.ts'
 import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { RESERVE_SLOTS, type RequestInternals, type Slots } from './internals.ts'
@@ -55,7 +56,8 @@ export function requestConstructor(prototype: object): RequestConstructor {
   return Request as unknown as RequestConstructor
 }
 
-export function fillRequest(request: GatewayRequest, environ: Environ): void {
+/** @param sent see `sentVariables`; undefined where `environ` may have been changed since */
+export function fillRequest(request: GatewayRequest, environ: Environ, sent: Params | undefined): void {
   request.method = environ.REQUEST_METHOD
   request.url = requestTarget(environ)
   // Above 1.1 the message is still one of HTTP/1.1 to Node: frameworks would look for HTTP/2 streams. The environ tells.
@@ -64,16 +66,30 @@ export function fillRequest(request: GatewayRequest, environ: Environ): void {
   request.httpVersionMajor = 1
   request.httpVersionMinor = isOld ? 0 : 1
   const raw: string[] = []
-  const headers: http.IncomingHttpHeaders = {}
-  eachHeader(environ, (name, value) => {
-    raw.push(name.title, value)
-    if (name.lower === 'set-cookie') headers['set-cookie'] = [value]
-    else headers[name.lower] = value
-  })
+  eachHeader(
+    environ,
+    (name, value) => {
+      raw.push(name.title, value)
+    },
+    sent,
+  )
+  // `headers` is made from them by a getter of Node's when it is first read.
   request._addHeaderLines(raw, raw.length)
-  request.headers = headers
   // node:http sets it when the last byte is in; without a body that is now.
   if (!mayHaveBody(environ)) request.complete = true
+}
+
+/**
+ * Ends a request that nobody has read and nobody listens to. As `_dumpAndCloseReadable` of Node 24 does it: resume() would take
+ * three ticks to say 'end' and 'close' to nobody.
+ */
+export function closeUnread(request: GatewayRequest): void {
+  const state = request._readableState
+  state.ended = true
+  state.endEmitted = true
+  state.destroyed = true
+  state.closed = true
+  state.closeEmitted = true
 }
 
 /** Feeds the request stream from `tsgi.input`, on demand. */

@@ -6,17 +6,21 @@
 import http from 'node:http'
 import type { HeaderList, Status } from '../../application.ts'
 import { describe } from '../../errors.ts'
-import type { Exchange } from './exchange.ts'
-import { RESERVE_SLOTS, type ResponseInternals, type SendCallback, type SendEncoding, type Slots } from './internals.ts'
+import { endWhole } from './end-whole.ts'
+import { EXCHANGE, type Exchange } from './exchange.ts'
+import {
+  nativeResponse,
+  RESERVE_SLOTS,
+  type ResponseInternals,
+  type SendCallback,
+  type SendEncoding,
+  type Slots,
+} from './internals.ts'
 import { outgoingHeaders } from './outgoing-headers.ts'
-
-export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
 
 export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: Exchange }
 
 export type ResponseConstructor = new (request: http.IncomingMessage, exchange: Exchange) => GatewayResponse
-
-const finishNative: () => void = Reflect.get(http.ServerResponse.prototype, '_finish')
 
 /**
  * A constructor whose instances are born with `prototype`: where that is the application's own, a framework's
@@ -64,8 +68,12 @@ export function responseConstructor(prototype: object): ResponseConstructor {
     this._send = send
     this._writeRaw = writeRaw
     this._finish = finish
+    // `@types/node` has one as read-only and the other as overloads.
+    const members = this as unknown as { end: unknown; socket: unknown }
+    // Not where the application, or what instruments it, has put its own in the prototype.
+    if (members.end === nativeResponse.end) members.end = endWhole
     // Assigned to as Node's assignSocket does; ClientSocket has what is used of a net.Socket, and no stream below it.
-    Reflect.set(this, 'socket', exchange.socket)
+    members.socket = exchange.socket
     exchange.socket._httpMessage = this
   }
   Response.prototype = prototype
@@ -121,7 +129,10 @@ function headerLines(head: string): HeaderList {
     .map((line) => [line.slice(0, line.indexOf(': ')), line.slice(line.indexOf(': ') + 2)] as const)
 }
 
+/** Reached from Node's own `end`. */
 function finish(this: GatewayResponse): void {
-  finishNative.call(this)
-  this[EXCHANGE].finish()
+  nativeResponse._finish.call(this)
+  const exchange = this[EXCHANGE]
+  exchange.messages?.ended()
+  exchange.finish()
 }

@@ -23,7 +23,7 @@ export function runAsText(
 ): Promise<Body> {
   const described = new ClientSocket(environ, server)
   const request = new Request(described)
-  fillRequest(request, environ)
+  fillRequest(request, environ, undefined)
   return new Promise((resolve, reject) => {
     const feed = new BodyFeed(request, environ)
     const stream = new TextStream(startResponse, () => feed.pull((error) => stream.destroy(asError(error))))

@@ -67,7 +67,7 @@ export function upgradeRequest(
 ): GatewayRequest {
   const described = new ClientSocket(environ, server)
   const request = new Request(described)
-  fillRequest(request, environ)
+  fillRequest(request, environ, undefined)
   request.complete = true
   request.push(null)
   for (const name of [

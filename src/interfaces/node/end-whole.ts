@@ -1,0 +1,89 @@
+/** `end` of a response that is complete in one piece: nearly every response there is. */
+
+import http from 'node:http'
+import type { Status } from '../../application.ts'
+import { EXCHANGE, MAX_RETURNED_BYTES } from './exchange.ts'
+import { nativeResponse } from './internals.ts'
+import { headerStore, outgoingHeaders } from './outgoing-headers.ts'
+import type { GatewayResponse } from './response.ts'
+
+/**
+ * What Node's `end` does, in one function instead of twelve and with one tick, where nothing was written before and nobody waits
+ * in a callback: 4 us of 35 (Node 20, through nginx). Everything else is left to Node's.
+ */
+export function endWhole(
+  this: GatewayResponse,
+  chunk?: unknown,
+  encoding?: unknown,
+  callback?: unknown,
+): GatewayResponse {
+  const body = isPlain(this, encoding, callback) ? bytesOf(chunk, encoding) : undefined
+  if (body === undefined || body.length > MAX_RETURNED_BYTES) {
+    // Whatever they are, Node's `end` says so.
+    nativeResponse.end.call(this, chunk, encoding as BufferEncoding, callback as () => void)
+    return this
+  }
+  if (this._header === null) {
+    this._contentLength = body.length
+    writeImplicitHead(this)
+  }
+  this._headerSent = true
+  this.finished = true
+  nativeResponse._finish.call(this)
+  this[EXCHANGE].respond(this._hasBody && body.length > 0 ? body : undefined)
+  return this
+}
+
+function isPlain(response: GatewayResponse, encoding: unknown, callback: unknown): boolean {
+  const exchange = response[EXCHANGE]
+  const socket: unknown = response.socket
+  return (
+    !response.finished &&
+    !response._headerSent &&
+    !response.destroyed &&
+    !response.strictContentLength &&
+    !callback &&
+    (typeof encoding === 'string' || encoding === undefined || encoding === null) &&
+    // Null after a break.
+    socket === exchange.socket &&
+    exchange.socket.writableCorked === 0
+  )
+}
+
+const NOTHING = new Uint8Array(0)
+
+function bytesOf(chunk: unknown, encoding: unknown): Uint8Array | undefined {
+  if (typeof chunk === 'string') return Buffer.from(chunk, (encoding ?? 'utf8') as BufferEncoding)
+  if (chunk instanceof Uint8Array) return chunk
+  return chunk === undefined || chunk === null ? NOTHING : undefined
+}
+
+interface Usual {
+  readonly status: Status
+  readonly header: string
+}
+
+/** Heads without a reason of their own. What Node decides on where there is no body is left to it. */
+const USUAL = new Map<number, Usual>()
+for (const [code, reason] of Object.entries(http.STATUS_CODES)) {
+  if (code.startsWith('1') || code === '204' || code === '304') continue
+  USUAL.set(Number(code), { status: `${Number(code)} ${reason}`, header: `HTTP/1.1 ${code} ${reason}\r\n\r\n` })
+}
+
+/** `_implicitHeader`, without the text of a status line that would be taken apart again. */
+function writeImplicitHead(response: GatewayResponse): void {
+  const usual = response.statusMessage ? undefined : USUAL.get(response.statusCode)
+  if (
+    usual === undefined ||
+    // Middleware that has something to say before the head goes out replaces it.
+    response.writeHead !== nativeResponse.writeHead ||
+    response._implicitHeader !== nativeResponse._implicitHeader
+  ) {
+    response._implicitHeader()
+    return
+  }
+  response.statusMessage = usual.status.slice(4)
+  response[EXCHANGE].head(usual.status, outgoingHeaders(response, headerStore(response)))
+  response.chunkedEncoding = false
+  response._header = usual.header
+}
