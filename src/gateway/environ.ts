@@ -7,6 +7,7 @@ import type { Environ, ErrorStream, InputStream } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { applyMount, type ResolvedPath, resolvePath } from './path.ts'
+import { SENT } from './sent.ts'
 import { RoleMemory, roleOf } from './variable-roles.ts'
 
 /** What is the same for every request of a worker. */
@@ -110,6 +111,7 @@ export function buildEnviron(params: Params, settings: EnvironSettings, keys: Ex
   unfilled['tsgi.concurrent'] = settings.concurrent
   unfilled['tsgi.after'] = keys.after
   put(unfilled, SIGNAL, keys.signal)
+  if (settings.variables.length === 0) put(unfilled, SENT, params)
   // Not among the constants: to turn a value into accessors costs twice as much as to add them (1.1 against 0.5 us).
   Object.defineProperty(unfilled, 'tsgi.signal', ON_FIRST_READING)
   if (keys.upgrade !== undefined) put(unfilled, 'tsgi.upgrade', keys.upgrade)

@@ -69,6 +69,7 @@ export const ODD_CASES: readonly OddCase[] = [
     name: 'a refusal that leaves the body',
     path: '/unread-413',
     method: 'POST',
+    headers: [['Content-Type', 'text/plain']],
     body: 'x'.repeat(300_000),
     differs: {
       what: "arrives every time, never as nginx's 502",
