@@ -69,8 +69,9 @@ export const ODD_CASES: readonly OddCase[] = [
     name: 'a refusal that leaves the body',
     path: '/unread-413',
     method: 'POST',
-    headers: [['Content-Type', 'text/plain']],
     body: 'x'.repeat(300_000),
+    // Fastify refuses such a body by itself.
+    apps: ['node', 'express', 'koa'],
     differs: {
       what: "arrives every time, never as nginx's 502",
       instead: { status: 413, type: undefined, length: '8', text: 'too much', complete: true },
