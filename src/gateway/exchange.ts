@@ -28,7 +28,9 @@ export interface ExchangeServices {
   fileSize(body: unknown): Promise<number | undefined> | undefined
   /** The application failed: once per failure, with the stack. */
   applicationError(exchange: Exchange, error: unknown): void
-  /** Worth a line, but the response is as it should be: a refused request, a cut body, an error while closing. */
+  /** The request was answered in the application's place: what front servers and clients send wrong, as often as they like. */
+  refused(exchange: Exchange, error: TsgiError): void
+  /** Worth a line, but the response is as it should be: a cut body, an error while closing. */
   warn(exchange: Exchange, message: string, error?: unknown): void
   errorLine(exchange: Exchange, line: string): void
   /** The response is out, the body is closed, the callbacks ran. Called once. */
@@ -150,7 +152,7 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   refuse(error: TsgiError, method: string): void {
     this.#error = error
     this.#response.method = method
-    this.#services.warn(this, error.message)
+    this.#services.refused(this, error)
     this.#response.answer(error.status ?? '400 Bad Request')
     this.#finish()
   }
@@ -256,12 +258,12 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   /** What the application returned. */
   #take(body: unknown): void {
     this.#response.closeWrite()
-    if (this.#phase === 'upgraded') return
     this.#body = body
     if (this.ended) {
       void this.#closeBody()
       return
     }
+    if (this.#phase === 'upgraded') return // never pulled, and closed with the connection
     try {
       if (Array.isArray(body)) {
         if (!this.#response.sendArray(body)) this.#startPull(body)

@@ -64,6 +64,7 @@ export async function requestInMemory(
     extensions: [],
     fileSize: () => undefined,
     applicationError: (_exchange, error) => errors.push(error),
+    refused: (_exchange, error) => warnings.push(error.message),
     warn: (_exchange, message, error) => warnings.push(error === undefined ? message : `${message}: ${String(error)}`),
     errorLine: (_exchange, line) => errorLines.push(line),
     done: (exchange) => finished(exchange),

@@ -27,6 +27,7 @@ export function createExchange(sink: Sink, options: EmbeddedOptions, environ: En
     extensions: extensionsOf(environ),
     fileSize: () => undefined,
     applicationError: (_exchange, error) => report(error),
+    refused: (_exchange, error) => report(error),
     warn: (_exchange, message, error) => report(error ?? new Error(message)),
     errorLine: (_exchange, line) => (environ === undefined ? report(line) : environ['tsgi.errors'].write(`${line}\n`)),
     done: () => undefined,

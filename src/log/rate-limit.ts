@@ -1,6 +1,9 @@
 /** Beyond this many keys the one said longest ago is forgotten: keys may be made from what a peer sent. */
 const MAX_KEYS = 1000
 
+/** The same mistake of a front server or of its clients is said once in this time. */
+export const REPEAT_INTERVAL_MS = 10_000
+
 /**
  * Calls `say` at most once per key and interval; `suppressed` is how often it was not called since it last was.
  */

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Log } from '../log/logger.ts'
-import { createRateLimit } from '../log/rate-limit.ts'
+import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { KeptConnection, ListenerInfo } from '../messages.ts'
 import type { Counters } from '../metrics/counters.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
@@ -49,9 +49,6 @@ const NOBODY: TransportEvents = {
  * waiting for the front server to let go of it would make every stop as long as --graceful-timeout.
  */
 const IDLE_AT_STOP_MS = 1000
-
-/** The same mistake of the same front server is said this often at most. */
-const REPEAT_INTERVAL_MS = 10_000
 
 export class Connections implements ConnectionHost<Connection> {
   readonly #requests: Requests

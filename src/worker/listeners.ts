@@ -5,7 +5,7 @@
 
 import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
 import type { Log } from '../log/logger.ts'
-import { createRateLimit } from '../log/rate-limit.ts'
+import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { ListenerInfo, TlsIdentity } from '../messages.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
@@ -38,7 +38,6 @@ export interface Accepting {
   handshakeEnded(): void
 }
 
-const REPEAT_INTERVAL_MS = 10_000
 /** The first one may have begun before the addresses were gone. */
 const QUIET_TURNS = 3
 const MAX_TURNS = 10_000

@@ -9,6 +9,7 @@ import type { Sink } from '../gateway/sink.ts'
 import { variable } from '../gateway/variable.ts'
 import type { AccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
+import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import { type Counters, responseKey } from '../metrics/counters.ts'
 import type { Params } from '../protocol/codec.ts'
 import { fileSize } from './file-wrapper.ts'
@@ -35,6 +36,7 @@ export class Requests {
   readonly #log: Log
   readonly #accessLog: AccessLog | undefined
   readonly #counters: Counters
+  readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   readonly #inFlight = new Set<Exchange>()
   readonly #waiting: (() => void)[] = []
   #serving = false
@@ -61,6 +63,7 @@ export class Requests {
       extensions: settings.extensions,
       fileSize,
       applicationError: (exchange, error) => this.#applicationError(exchange, error),
+      refused: (exchange, error) => this.#refused(exchange, error),
       warn: (exchange, message, error) => this.#warn(exchange, message, error),
       errorLine: (exchange, line) => this.#log.error({ requestId: this.#idOf(exchange) }, line),
       done: (exchange) => this.#done(exchange),
@@ -166,6 +169,17 @@ export class Requests {
       { err: asError(error), requestId: this.#idOf(exchange), request: lineOf(exchange) },
       'the application failed',
     )
+  }
+
+  #refused(exchange: Exchange, error: TsgiError): void {
+    this.#say(error.message, (suppressed) => {
+      const about = {
+        requestId: this.#idOf(exchange),
+        request: lineOf(exchange),
+        ...(suppressed > 0 && { suppressed }),
+      }
+      this.#log.warn({ ...about, code: error.code }, error.message)
+    })
   }
 
   #warn(exchange: Exchange, message: string, error?: unknown): void {
