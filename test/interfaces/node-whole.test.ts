@@ -1,6 +1,7 @@
 /** What the short way of a Node response that is complete in one piece must have in common with the long one. */
 
 import http from 'node:http'
+import net from 'node:net'
 import { finished, Readable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
 import type { Environ } from '../../src/application.ts'
@@ -46,6 +47,42 @@ test('end that was replaced in the prototype runs', async () => {
   const response = await ask((_request, reply) => reply.end('body'))
   expect(response.text).toBe('[body]')
   expect(calls).toBe(1)
+})
+
+test('headers are set, read, replaced, removed and refused as by node:http, the first time and later', async () => {
+  const codeOf = (attempt: () => unknown): unknown => {
+    try {
+      attempt()
+    } catch (error) {
+      return error instanceof Error && 'code' in error ? error.code : error
+    }
+    return undefined
+  }
+  const facts = (reply: http.ServerResponse): unknown[] => [
+    reply.setHeader('X-One', 'a') === reply,
+    reply.setHeader('X-Two', ['b', 'c']).setHeader('X-Three', 7).setHeader('x-one', 'again').getHeaders(),
+    reply.hasHeader('constructor'),
+    reply.getHeader('X-ONE'),
+    codeOf(() => reply.setHeader('X-One', 'line\nbreak')),
+    codeOf(() => reply.setHeader('X-One', '\u0100')),
+    codeOf(() => reply.setHeader('X One', 'a')),
+    codeOf(() => Reflect.apply(reply.setHeader, reply, ['X-One', undefined])),
+    codeOf(() => Reflect.apply(reply.setHeader, reply, [7, 'a'])),
+    reply.removeHeader('X-Two'),
+    reply.getHeaderNames(),
+    reply.flushHeaders(),
+    codeOf(() => reply.setHeader('X-One', 'late')),
+  ]
+  const native = new http.ServerResponse(new http.IncomingMessage(new net.Socket()))
+  const expected = facts(native)
+  for (const round of ['first', 'later']) {
+    const seen: unknown[] = [round]
+    await ask((_request, reply) => {
+      seen.push(...facts(reply))
+      reply.end()
+    })
+    expect(seen).toEqual([round, ...expected])
+  }
 })
 
 test.each([

@@ -1,11 +1,10 @@
 /** `end` of a response that is complete in one piece: nearly every response there is. */
 
-import http from 'node:http'
-import type { Status } from '../../application.ts'
 import { EXCHANGE, MAX_RETURNED_BYTES } from './exchange.ts'
 import { nativeResponse } from './internals.ts'
 import { headerStore, outgoingHeaders } from './outgoing-headers.ts'
 import type { GatewayResponse } from './response.ts'
+import { usualLine } from './status-lines.ts'
 
 /**
  * What Node's `end` does, in one function instead of twelve and with one tick, where nothing was written before and nobody waits
@@ -58,23 +57,15 @@ function bytesOf(chunk: unknown, encoding: unknown): Uint8Array | undefined {
   return chunk === undefined || chunk === null ? NOTHING : undefined
 }
 
-interface Usual {
-  readonly status: Status
-  readonly header: string
-}
-
-/** Heads without a reason of their own. What Node decides on where there is no body is left to it. */
-const USUAL = new Map<number, Usual>()
-for (const [code, reason] of Object.entries(http.STATUS_CODES)) {
-  if (code.startsWith('1') || code === '204' || code === '304') continue
-  USUAL.set(Number(code), { status: `${Number(code)} ${reason}`, header: `HTTP/1.1 ${code} ${reason}\r\n\r\n` })
-}
-
-/** `_implicitHeader`, without the text of a status line that would be taken apart again. */
+/** `_implicitHeader`, where `writeHead` would find nothing to decide on. */
 function writeImplicitHead(response: GatewayResponse): void {
-  const usual = response.statusMessage ? undefined : USUAL.get(response.statusCode)
+  const line = usualLine(response)
   if (
-    usual === undefined ||
+    line === undefined ||
+    // What it decides where there is no body is left to it.
+    response.statusCode < 200 ||
+    response.statusCode === 204 ||
+    response.statusCode === 304 ||
     // Middleware that has something to say before the head goes out replaces it.
     response.writeHead !== nativeResponse.writeHead ||
     response._implicitHeader !== nativeResponse._implicitHeader
@@ -82,8 +73,8 @@ function writeImplicitHead(response: GatewayResponse): void {
     response._implicitHeader()
     return
   }
-  response.statusMessage = usual.status.slice(4)
-  response[EXCHANGE].head(usual.status, outgoingHeaders(response, headerStore(response)))
+  response.statusMessage = line.reason
+  response[EXCHANGE].head(line.status, outgoingHeaders(response, headerStore(response)))
   response.chunkedEncoding = false
-  response._header = usual.header
+  response._header = line.header
 }

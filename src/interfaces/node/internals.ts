@@ -23,9 +23,9 @@ export interface ResponseInternals {
 }
 
 /** The members as Node made them. */
-const { end, writeHead, _finish, _implicitHeader } = http.ServerResponse.prototype as http.ServerResponse &
+const { end, setHeader, writeHead, _finish, _implicitHeader } = http.ServerResponse.prototype as http.ServerResponse &
   ResponseInternals
-export const nativeResponse = { end, writeHead, _finish, _implicitHeader }
+export const nativeResponse = { end, setHeader, writeHead, _finish, _implicitHeader }
 
 export type SendCallback = (error?: Error | null) => void
 export type SendEncoding = BufferEncoding | SendCallback | null | undefined

@@ -4,8 +4,7 @@
  */
 
 import http from 'node:http'
-import type { HeaderList, Status } from '../../application.ts'
-import { describe } from '../../errors.ts'
+import type { HeaderList } from '../../application.ts'
 import { endWhole } from './end-whole.ts'
 import { EXCHANGE, type Exchange } from './exchange.ts'
 import {
@@ -16,7 +15,8 @@ import {
   type SendEncoding,
   type Slots,
 } from './internals.ts'
-import { outgoingHeaders } from './outgoing-headers.ts'
+import { outgoingHeaders, setKnownHeader } from './outgoing-headers.ts'
+import { statusLine } from './status-lines.ts'
 
 export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: Exchange }
 
@@ -68,10 +68,11 @@ export function responseConstructor(prototype: object): ResponseConstructor {
     this._send = send
     this._writeRaw = writeRaw
     this._finish = finish
-    // `@types/node` has one as read-only and the other as overloads.
-    const members = this as unknown as { end: unknown; socket: unknown }
+    // `@types/node` has one as read-only and the others with overloads.
+    const members = this as unknown as { end: unknown; setHeader: unknown; socket: unknown }
     // Not where the application, or what instruments it, has put its own in the prototype.
     if (members.end === nativeResponse.end) members.end = endWhole
+    if (members.setHeader === nativeResponse.setHeader) members.setHeader = setKnownHeader
     // Assigned to as Node's assignSocket does; ClientSocket has what is used of a net.Socket, and no stream below it.
     members.socket = exchange.socket
     exchange.socket._httpMessage = this
@@ -81,19 +82,13 @@ export function responseConstructor(prototype: object): ResponseConstructor {
   return Response as unknown as ResponseConstructor
 }
 
-function storeHeader(this: GatewayResponse, firstLine: string, headers: unknown): void {
+function storeHeader(this: GatewayResponse, _firstLine: string, headers: unknown): void {
   const list = outgoingHeaders(this, headers)
-  // The first line is 'HTTP/1.1 200 OK\r\n'.
-  const status = firstLine.slice(9, -2)
-  if (!isStatus(status)) throw new TypeError(`no status line: ${describe(firstLine)}`)
+  const { status, header } = statusLine(this)
   this[EXCHANGE].head(status, list)
   this.chunkedEncoding = false
-  this._header = `${firstLine}\r\n`
+  this._header = header
   this._headerSent = false
-}
-
-function isStatus(text: string): text is Status {
-  return text.charCodeAt(3) === 0x20
 }
 
 function send(
