@@ -43,7 +43,10 @@ async function* overGateway(
   try {
     signal.throwIfAborted()
     await once(socket, 'connect')
+    // At once, as front servers do: an answer to the first piece must not find us still sending the others.
+    socket.cork()
     for (const piece of pieces) socket.write(piece)
+    socket.uncork()
     for await (const chunk of socket) {
       for (const event of parser.feed(chunk)) {
         yield event
