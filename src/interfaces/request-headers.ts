@@ -1,8 +1,8 @@
 /** Request headers out of an environ, and back: RFC 3875 section 4.1.18. The one place that knows how names are spelt. */
 
 import type { ByteString, Environ } from '../application.ts'
+import type { SentVariables } from '../gateway/sent.ts'
 import { quotePath } from '../gateway/text.ts'
-import type { Params } from '../protocol/codec.ts'
 
 export interface HeaderName {
   /** `user-agent` */
@@ -49,7 +49,7 @@ type Variables = Readonly<Record<string, unknown>>
  * Calls `visit` for each header in the order of the environ.
  * @param sent see `sentVariables`; undefined where `environ` may have been changed since
  */
-export function eachHeader(environ: Environ, visit: Visit, sent?: Params): void {
+export function eachHeader(environ: Environ, visit: Visit, sent?: SentVariables): void {
   const variables = environ as unknown as Variables
   // nginx sends a chunked request on with its length and still names the coding it has removed.
   const unchunked = environ.CONTENT_LENGTH !== undefined
@@ -67,7 +67,7 @@ const FIRST_OF_CONTENT = 0x43
 const FIRST_OF_HTTP = 0x48
 let lists = 0
 
-function eachSent(sent: Params, variables: Variables, unchunked: boolean, visit: Visit): void {
+function eachSent(sent: SentVariables, variables: Variables, unchunked: boolean, visit: Visit): void {
   lists++
   for (let index = 0; index < sent.length; index += 2) {
     const key = sent[index] ?? ''

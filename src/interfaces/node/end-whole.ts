@@ -1,14 +1,14 @@
 /** `end` of a response that is complete in one piece: nearly every response there is. */
 
-import { EXCHANGE, MAX_RETURNED_BYTES } from './exchange.ts'
+import { EXCHANGE, type GatewayResponse, MAX_RETURNED_BYTES } from './exchange.ts'
 import { nativeResponse } from './internals.ts'
 import { headerStore, outgoingHeaders } from './outgoing-headers.ts'
-import type { GatewayResponse } from './response.ts'
 import { usualLine } from './status-lines.ts'
 
 /**
  * What Node's `end` does, in one function instead of twelve and with one tick, where nothing was written before and nobody waits
- * in a callback: 4 us of 35 (Node 20, through nginx). Everything else is left to Node's.
+ * in a callback: with what follows it in later ticks 2.1 us instead of 4.5 (Node 20, through nginx). Everything else is left to
+ * Node's.
  */
 export function endWhole(
   this: GatewayResponse,

@@ -3,16 +3,19 @@
  * goes to startResponse and write, or, when it is complete in one piece, back as the returned body.
  */
 
+import type http from 'node:http'
 import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
 import type { ClientSocket, SocketOwner } from './client-socket.ts'
-import type { SendCallback, SendEncoding } from './internals.ts'
+import type { ResponseInternals, SendCallback, SendEncoding } from './internals.ts'
 import { Later } from './later.ts'
 
 /** Above this a complete body is written rather than returned: 'finish' then waits until the transport took it. */
 export const MAX_RETURNED_BYTES = 65_536
 /** Where a response keeps its exchange. */
 export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
+
+export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: Exchange }
 
 const HIGH_WATER_BYTES = 65_536
 const NOTHING: readonly Uint8Array[] = []

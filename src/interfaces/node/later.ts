@@ -1,7 +1,7 @@
 /**
  * What an exchange returns where the response comes later: a PromiseLike whose taker is called at once, within the turn that
- * completes the response. A Promise asks for a microtask, two closures that settle it and a second Promise for its taker: 2 us
- * of a request in Koa, which answers from a microtask itself (Node 20, through nginx).
+ * completes the response. A Promise asks for a microtask, two closures that settle it and a second Promise for its taker, and an
+ * application that answers from a promise of its own has paid for all that once.
  */
 
 import { isPromiseLike } from '../../gateway/promise-like.ts'

@@ -2,7 +2,7 @@
 
 import http from 'node:http'
 import type { Environ } from '../../application.ts'
-import type { Params } from '../../protocol/codec.ts'
+import type { SentVariables } from '../../gateway/sent.ts'
 import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { RESERVE_SLOTS, type RequestInternals, type Slots } from './internals.ts'
@@ -57,7 +57,7 @@ export function requestConstructor(prototype: object): RequestConstructor {
 }
 
 /** @param sent see `sentVariables`; undefined where `environ` may have been changed since */
-export function fillRequest(request: GatewayRequest, environ: Environ, sent: Params | undefined): void {
+export function fillRequest(request: GatewayRequest, environ: Environ, sent: SentVariables | undefined): void {
   request.method = environ.REQUEST_METHOD
   request.url = requestTarget(environ)
   // Above 1.1 the message is still one of HTTP/1.1 to Node: frameworks would look for HTTP/2 streams. The environ tells.

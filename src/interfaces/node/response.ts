@@ -6,19 +6,10 @@
 import http from 'node:http'
 import type { HeaderList } from '../../application.ts'
 import { endWhole } from './end-whole.ts'
-import { EXCHANGE, type Exchange } from './exchange.ts'
-import {
-  nativeResponse,
-  RESERVE_SLOTS,
-  type ResponseInternals,
-  type SendCallback,
-  type SendEncoding,
-  type Slots,
-} from './internals.ts'
+import { EXCHANGE, type Exchange, type GatewayResponse } from './exchange.ts'
+import { nativeResponse, RESERVE_SLOTS, type SendCallback, type SendEncoding, type Slots } from './internals.ts'
 import { outgoingHeaders, setKnownHeader } from './outgoing-headers.ts'
 import { statusLine } from './status-lines.ts'
-
-export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: Exchange }
 
 export type ResponseConstructor = new (request: http.IncomingMessage, exchange: Exchange) => GatewayResponse
 

@@ -4,10 +4,10 @@ import http from 'node:http'
 import type { Environ, HeaderList } from '../../application.ts'
 import { RequestInput } from '../../gateway/input.ts'
 import { ClientSocket } from './client-socket.ts'
-import { Exchange } from './exchange.ts'
+import { Exchange, type GatewayResponse } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
 import { requestConstructor } from './request.ts'
-import { type GatewayResponse, responseConstructor } from './response.ts'
+import { responseConstructor } from './response.ts'
 
 let verdict: boolean | undefined
 
