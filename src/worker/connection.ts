@@ -214,6 +214,7 @@ export class Connection implements TransportEvents, Carrier {
 
   upgrade(request: OpenRequest): Upgraded {
     this.#open.delete(request.requestId)
+    this.#decoder = undefined
     this.#state = 'detached'
     return { socket: this.#transport.detach(), head: new Uint8Array(0) }
   }

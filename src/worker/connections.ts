@@ -172,7 +172,7 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   admit(request: OpenRequest): void {
-    this.#requests.admit(request.exchange, request.params)
+    this.#requests.admit(request.exchange, request.takeParams())
   }
 
   /** One check for all connections of this turn: most applications that return a promise are done by then. */

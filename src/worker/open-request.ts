@@ -24,10 +24,12 @@ export interface Carrier {
   upgrade(request: OpenRequest): Upgraded
 }
 
+const NO_PARAMS: Params = []
+
 export class OpenRequest implements Sink {
   readonly #connection: Carrier
   readonly requestId: number
-  readonly params: Params
+  #params: Params
   readonly keepConnection: boolean
   readonly upgrade: (() => Upgraded) | undefined
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
@@ -43,9 +45,16 @@ export class OpenRequest implements Sink {
   constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
     this.#connection = connection
     this.requestId = requestId
-    this.params = params
+    this.#params = params
     this.keepConnection = keepConnection
     this.upgrade = connection.protocol.carriesUpgrade ? () => connection.upgrade(this) : undefined
+  }
+
+  /** Once: a WebSocket that is open for days does not hold what its environ was made of. */
+  takeParams(): Params {
+    const params = this.#params
+    this.#params = NO_PARAMS
+    return params
   }
 
   /** Set once, by the connection that makes both: each needs the other. */

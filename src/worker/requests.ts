@@ -84,9 +84,10 @@ export class Requests {
     return maxConcurrency > 0 && this.#inFlight.size >= maxConcurrency
   }
 
+  /** Of those that a limit on requests is meant for: a WebSocket may be open for days. */
   oldestMs(nowMs: number): number {
-    const [oldest] = this.#inFlight
-    return oldest === undefined ? 0 : nowMs - oldest.startedMs
+    for (const exchange of this.#inFlight) if (!exchange.upgraded) return nowMs - exchange.startedMs
+    return 0
   }
 
   /** @param startedMs on the clock of monotonicMs() */
