@@ -2,7 +2,6 @@
 
 import { dirname, relative } from 'node:path'
 import { TsgiError } from '../errors.ts'
-import { runMaster } from '../master/main.ts'
 import type { Options } from '../options/table.ts'
 import { prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
@@ -62,6 +61,7 @@ export const dev: Subcommand = {
       process.kill(process.pid, 'SIGHUP')
     })
     for (const address of run.options.http) printError(`tsgi dev: http://${browsable(address)}/`)
+    const { runMaster } = await import('../master/main.ts')
     return await runMaster({ application: run.application, options: run.options, reload: run.reload })
   },
 }

@@ -1,6 +1,5 @@
 /** `tsgi serve APP`: the master and its workers, in the foreground. */
 
-import { runMaster } from '../master/main.ts'
 import { prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 
@@ -28,6 +27,8 @@ export const serve: Subcommand = {
   ],
   run: async (invocation) => {
     const { application, options, reload } = await prepareRun(invocation)
+    // Here, because it costs as much to load as all of `tsgi request`, which health checks start every few seconds.
+    const { runMaster } = await import('../master/main.ts')
     return runMaster({ application, options, reload })
   },
 }
