@@ -13,6 +13,11 @@ export interface LoadOptions {
   readonly connections?: number
   /** A new connection for each request. Default false. */
   readonly closeConnections?: boolean
+  /**
+   * Asks once more where a connection that had served before was closed without a byte of an answer, as browsers, curl and
+   * others do for requests that may run twice (RFC 9112 section 9.3.1). Default false.
+   */
+  readonly retryOnClosedConnection?: boolean
   readonly timeoutMs?: number
   /** Given each whole body of an answer. */
   readonly onBody?: (text: string) => void
@@ -24,6 +29,8 @@ export interface Tally {
   readonly statuses: Readonly<Record<number, number>>
   /** By error code; an answer that broke off counts here. */
   readonly errors: Readonly<Record<string, number>>
+  /** Closed connections that were no failure: see `retryOnClosedConnection`. */
+  readonly retried: number
   /** The longest time between two answers, and the slowest answer. */
   readonly longestGapMs: number
   readonly slowestMs: number
@@ -38,17 +45,24 @@ export interface Load {
 interface Answer {
   readonly status?: number
   readonly error?: string
+  /** A kept connection was closed while the request was on its way. */
+  readonly stale?: boolean
 }
 
 export function constantLoad(options: LoadOptions): Load {
   const { url, method = 'GET', body, headers = {}, connections = 8, timeoutMs = 30_000 } = options
-  const agent = new Agent({ keepAlive: options.closeConnections !== true, maxSockets: connections })
+  // An agent with maxSockets keeps connections while requests wait for one, whatever keepAlive says.
+  const agent =
+    options.closeConnections === true
+      ? new Agent({ keepAlive: false })
+      : new Agent({ keepAlive: true, maxSockets: connections })
   const statuses: Record<number, number> = {}
   const errors: Record<string, number> = {}
   let total = 0
   let longestGapMs = 0
   let slowestMs = 0
   let answeredMs = performance.now()
+  let retried = 0
   let stopping = false
 
   const once = (): Promise<Answer> =>
@@ -65,14 +79,27 @@ export function constantLoad(options: LoadOptions): Load {
         response.once('close', () => resolve({ error: 'broken: closed' }))
       })
       outgoing.once('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' })))
-      outgoing.once('error', (error: NodeJS.ErrnoException) => resolve({ error: error.code ?? error.message }))
+      outgoing.once('error', (error: NodeJS.ErrnoException) => {
+        const stale = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
+        resolve({ error: error.code ?? error.message, stale })
+      })
       outgoing.end(body)
     })
 
   const loop = async (): Promise<void> => {
     while (!stopping) {
       const startedMs = performance.now()
-      const { status, error } = await once()
+      let answer = await once()
+      // One that another request has just freed may be closed as well; one that is new is not.
+      for (
+        let left = connections;
+        answer.stale === true && options.retryOnClosedConnection === true && left > 0;
+        left--
+      ) {
+        retried += 1
+        answer = await once()
+      }
+      const { status, error } = answer
       const nowMs = performance.now()
       total += 1
       slowestMs = Math.max(slowestMs, nowMs - startedMs)
@@ -85,7 +112,14 @@ export function constantLoad(options: LoadOptions): Load {
     }
   }
   const loops = Promise.all(Array.from({ length: connections }, loop))
-  const tally = (): Tally => ({ total, statuses: { ...statuses }, errors: { ...errors }, longestGapMs, slowestMs })
+  const tally = (): Tally => ({
+    total,
+    statuses: { ...statuses },
+    errors: { ...errors },
+    retried,
+    longestGapMs,
+    slowestMs,
+  })
   const stop = async (): Promise<Tally> => {
     stopping = true
     await loops
