@@ -325,6 +325,8 @@ export function describeExit(worker: WorkerView, exit: WorkerExit): string {
   if (worker.failure !== undefined) return `the application did not load (exit code ${exit.code})`
   if (exit.code === 0 && worker.phase === 'ready')
     return 'exit code 0, though it was serving: something in it called process.exit()'
+  if (worker.readyAtMs === undefined)
+    return `exit code ${exit.code}: something in the application ended the process while it loaded; tsgi check shows it alone`
   return `exit code ${exit.code}`
 }
 

@@ -1,6 +1,6 @@
 /** From `path/to/app.ts:name` to what that file exports there. What to make of it is up to src/interfaces. */
 
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
 import { asError, describe, TsgiError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
@@ -79,7 +79,7 @@ function parseSpec(spec: string): Spec {
 }
 
 function checkFile(path: string): void {
-  const file = statSync(path, { throwIfNoEntry: false })
+  const file = readableFile(path)
   const extension = extname(path)
   if (file === undefined) {
     const meant = EXTENSIONS.map((candidate) => `${path.slice(0, path.length - extension.length)}${candidate}`)
@@ -89,6 +89,22 @@ function checkFile(path: string): void {
   if (!file.isFile()) throw new TsgiError('TSGI_LOAD', `${path} is no file; name the file that exports the application`)
   if (!EXTENSIONS.includes(extension)) {
     throw new TsgiError('TSGI_LOAD', `${path} is no program; wanted: a file that ends in ${EXTENSIONS.join(' ')}`)
+  }
+}
+
+/** @throws TsgiError TSGI_LOAD where this user may not read it */
+function readableFile(path: string): Stats | undefined {
+  try {
+    const file = statSync(path, { throwIfNoEntry: false })
+    if (file !== undefined) accessSync(path, constants.R_OK)
+    return file
+  } catch (error) {
+    const user = process.getuid?.() ?? '?'
+    throw new TsgiError(
+      'TSGI_LOAD',
+      `user ${user} may not read ${path} (${firstLine(error)}): let that user read it and enter the folders above it, or serve as another (--user)`,
+      { cause: error },
+    )
   }
 }
 
