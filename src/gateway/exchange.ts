@@ -315,21 +315,32 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     return this.#pull === undefined ? closeBody(body, undefined, false, this) : this.#pull.close(this)
   }
 
+  /** The last one first, each when the one before is done: most return nothing, and then nobody waits. */
   #runCallbacks(): void {
     this.#errors.flush()
-    if (this.#callbacks === undefined) this.#reportDone()
-    else void this.#callLastFirst(this.#callbacks).then(() => this.#reportDone())
-  }
-
-  async #callLastFirst(callbacks: Callback[]): Promise<void> {
-    for (let callback = callbacks.pop(); callback !== undefined; callback = callbacks.pop()) {
+    for (let callback = this.#callbacks?.pop(); callback !== undefined; callback = this.#callbacks?.pop()) {
       try {
-        await callback(this.outcome)
+        const pending = callback(this.outcome)
+        if (isPromiseLike(pending)) {
+          pending.then(
+            () => this.#runCallbacks(),
+            (error: unknown) => {
+              this.#callbackFailed(error)
+              this.#runCallbacks()
+            },
+          )
+          return
+        }
       } catch (error) {
-        this.#services.warn(this, 'an error in a tsgi.after callback', error)
+        this.#callbackFailed(error)
       }
     }
     this.#errors.flush()
+    this.#reportDone()
+  }
+
+  #callbackFailed(error: unknown): void {
+    this.#services.warn(this, 'an error in a tsgi.after callback', error)
   }
 
   #reportDone(): void {

@@ -115,6 +115,7 @@ export class Connection implements TransportEvents, Carrier {
     this.#admit()
     if (this.over) return
     if (progress || this.#waitingSinceMs === undefined) this.#waitingSinceMs = nowMs
+    if (this.#transport.settled) return
     if (this.#open.size > 0) this.#host.unsettled(this)
     else this.settle()
   }

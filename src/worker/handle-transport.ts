@@ -95,6 +95,10 @@ export class HandleTransport implements Transport {
     if (!this.#closed) this.#adopted()
   }
 
+  get settled(): boolean {
+    return this.#closed || this.#socket !== undefined
+  }
+
   #adopted(): SocketTransport {
     if (this.#socket !== undefined) return this.#socket
     const socket = this.#kept ? adopt(this.#handle, this.#sharedRead()) : adopt(this.#handle, {})

@@ -121,6 +121,8 @@ export class SocketTransport implements Transport {
   settle(): void {
     // A net.Socket listens from the start.
   }
+
+  readonly settled = true
 }
 
 /** Bytes that the kernel took at once; 0 for any reason it did not, which the socket's own write will meet again. */

@@ -42,4 +42,6 @@ export interface Transport {
   release(): RawHandle | undefined
   /** Waits from now on for what the event loop has to tell: called when a request was not done within its first turn. */
   settle(): void
+  /** It does so already: there is nothing to `settle`. */
+  readonly settled: boolean
 }
