@@ -23,7 +23,8 @@ NotifyAccess=all
 WatchdogSec=${watchdogSeconds(options)}
 TimeoutStartSec=${startSeconds(options)}
 ExecStart=${words.map(quoteUnit).join(' ')}
-ExecReload=/bin/kill -HUP $MAINPID
+# The shell's own kill: a small system has no other.
+ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'
 WorkingDirectory=${escapeUnit(folder)}
 ${runtimeFolder(target)}
 # Yours: a user that owns nothing else; the group is the front server's, so that it may connect to the socket.
