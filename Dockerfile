@@ -47,8 +47,9 @@ WORKDIR /srv/app
 USER 1000:1000
 ENTRYPOINT ["tini", "--", "tsgi"]
 CMD ["serve"]
-# Finds the socket where `tsgi serve` found it: in TSGI_UWSGI and the like, or in tsgi.config.ts.
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+# Finds the socket where `tsgi serve` found it: in TSGI_UWSGI and the like, or in tsgi.config.ts. The first question comes one
+# interval after the start, and a front server that waits for the answer waits for it; ill is who gave none for 15 s.
+HEALTHCHECK --interval=3s --timeout=5s --start-period=60s --retries=5 \
     CMD tsgi request "$HEALTH_PATH" --timeout 4 > /dev/null
 
 FROM tsgi AS site
