@@ -90,6 +90,26 @@ describe.skipIf(host === '').each(['nginx', 'apache'] as const)('deploy/%s on a 
     if (front === 'nginx') await talkOverWebSocket(port)
   })
 
+  test('systemd waits until workers accept, and is told that they are well', async () => {
+    const { stdout } = await within(
+      ...['systemctl', 'show', 'site'],
+      ...['--property', 'Type,ActiveState,SubState,StatusText,WatchdogUSec,WatchdogTimestampMonotonic'],
+    )
+    expect(stdout).toContain('Type=notify\n')
+    expect(stdout).toContain('ActiveState=active\nSubState=running\n')
+    expect(stdout).toMatch(/^StatusText=\d+ of \d+ workers? ready, generation \d+$/m)
+    expect(stdout).toMatch(/^WatchdogTimestampMonotonic=[1-9]/m)
+  })
+
+  test('systemd has nothing to say against the unit, nor against that of tsgi init', async () => {
+    const init = 'cd /srv/app && node_modules/.bin/tsgi init systemd app.ts --uwsgi /run/tsgi/app.sock'
+    await within('sh', '-c', `${init} > /tmp/init.service`)
+    for (const unit of ['/etc/systemd/system/site.service', '/tmp/init.service']) {
+      const { output } = await within('systemd-analyze', 'verify', unit)
+      expect(output.split('\n').filter((line) => line.includes(unit))).toEqual([])
+    }
+  })
+
   test('only the front server may connect to the socket', async () => {
     const modes = await within('stat', '--format', '%A %U %G', '/run/tsgi', '/run/tsgi/app.sock')
     expect(modes.stdout).toBe('drwxr-x--- site www-data\nsrw-rw---- site www-data\n')
@@ -129,6 +149,10 @@ describe.skipIf(host === '').each(['nginx', 'apache'] as const)('deploy/%s on a 
     const reload = await engine.docker(['exec', name, 'systemctl', 'reload', 'site'], { mayFail: true })
     expect(reload.code).not.toBe(0)
     await readPage(port)
+    await until('systemd knows that the service runs on', async () => {
+      const { stdout } = await within('systemctl', 'show', '--property', 'SubState,NRestarts', 'site')
+      return stdout === 'NRestarts=0\nSubState=running\n'
+    })
     await within('mv', '/srv/app/pages.ts.away', '/srv/app/pages.ts')
   })
 

@@ -1,4 +1,8 @@
+import { chmodSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { httpRequest } from '../support/http-client.ts'
+import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
 import {
   readPage,
@@ -11,6 +15,7 @@ import {
 } from './support/browse.ts'
 import { connectEngine } from './support/engine.ts'
 import { type Counted, watchForFailures } from './support/failures.ts'
+import { run } from './support/run.ts'
 import { prepareStack, type Stack } from './support/stack.ts'
 import { BASE_IMAGES } from './support/stand-ins.ts'
 
@@ -46,6 +51,41 @@ describe.skipIf(host === '')('the image', () => {
     expect((await inside('tsgi', '--version')).stdout).toMatch(/^tsgi \d/)
   })
 
+  test('asks itself for its health, through the socket that it serves', async () => {
+    const { stdout } = await engine.docker(['inspect', '--format', '{{json .Config.Healthcheck.Test}}', 'tsgi'])
+    expect(stdout).toContain('tsgi request')
+  })
+
+  test('takes an application in three lines', async () => {
+    const folder = tempDir()
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM tsgi\nCOPY . /srv/app\nCMD ["serve", "app.ts"]\n')
+    writeFileSync(
+      join(folder, 'app.ts'),
+      `import type { Application } from 'tsgi'
+      export const application: Application = (_environ, startResponse) => {
+        startResponse('200 OK', [['Content-Type', 'text/plain']])
+        return [new TextEncoder().encode('mine')]
+      }`,
+    )
+    await engine.docker(['build', '--quiet', '--tag', 'tsgi-test/mine', folder])
+    const flags = ['--read-only', '--tmpfs', '/tmp', '--network', 'none', '--env', 'TSGI_UWSGI=/tmp/app.sock']
+    const { stdout } = await engine.docker(['run', '--detach', ...flags, 'tsgi-test/mine'])
+    const container = stdout.trim()
+    try {
+      const asked = await until(
+        'it serves',
+        async () => {
+          const answer = await engine.docker(['exec', container, 'tsgi', 'request', '/'], { mayFail: true })
+          return answer.code === 0 ? answer : undefined
+        },
+        60_000,
+      )
+      expect(asked.stdout).toBe('mine')
+    } finally {
+      await engine.docker(['rm', '--force', container])
+    }
+  })
+
   test('as process 1 reaps what others left, and leaves at SIGTERM', async () => {
     const name = 'tsgi-first-process'
     const key = ['--env', 'SESSION_KEY_FILE=/srv/app/public/static/site.css', '--env', 'TSGI_UWSGI=/tmp/app.sock']
@@ -71,34 +111,47 @@ describe.skipIf(host === '')('the image', () => {
   })
 })
 
-const told = ({ failed, total, kinds }: Counted) =>
-  `${failed} of ${total} requests failed${failed === 0 ? '' : `: ${JSON.stringify(kinds)}`}`
+const servesPages = (port: number) =>
+  until(
+    'the first page',
+    () =>
+      readPage(port).then(
+        () => true,
+        () => false,
+      ),
+    60_000,
+  )
+
+const told = ({ failed, total, kinds, retried }: Counted) =>
+  `${failed} of ${total} requests failed${failed === 0 ? '' : `: ${JSON.stringify(kinds)}`}${retried === 0 ? '' : `; ${retried} kept connections closed, GETs asked again`}`
 
 describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets', () => {
   let stack: Stack
-  let upMs = 0
+  const upsMs: number[] = []
   const port = () => stack.ports.nginx
+
+  /** From `docker-compose up` to the first page. */
+  const firstPageMs = async () => {
+    const startedMs = performance.now()
+    await stack.up()
+    await servesPages(port())
+    return performance.now() - startedMs
+  }
 
   beforeAll(async () => {
     stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1' })
-    const startedMs = performance.now()
-    await stack.up()
-    await until(
-      'the first page',
-      () =>
-        readPage(port()).then(
-          () => true,
-          () => false,
-        ),
-      30_000,
-    )
-    upMs = performance.now() - startedMs
+    upsMs.push(await firstPageMs())
   })
   afterAll(() => stack?.down())
 
-  test('is there soon', () => {
-    report('from up to the first page', `${(upMs / 1000).toFixed(1)} s`)
-    expect(upMs).toBeLessThan(30_000)
+  // The best of three: what else the machine does can only make it slower.
+  test('is there within ten seconds', async () => {
+    for (let again = 0; again < 2; again++) {
+      await stack.down()
+      upsMs.push(await firstPageMs())
+    }
+    report('from up to the first page, three times', upsMs.map((ms) => `${(ms / 1000).toFixed(1)} s`).join(', '))
+    expect(Math.min(...upsMs)).toBeLessThan(10_000)
   })
 
   test('serves pages, files, forms, uploads, streams and WebSockets', async () => {
@@ -129,6 +182,24 @@ describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets
     expect(published).toEqual([expect.stringMatching(new RegExp(`nginx.* 127\\.0\\.0\\.1:${port()}->80/tcp$`))])
   })
 
+  test('is limited, confined, started again, and fills no disk', async () => {
+    const format =
+      '{{.RestartPolicy.Name}} {{.Memory}} {{.MemorySwap}} {{.PidsLimit}} {{.SecurityOpt}} {{.LogConfig.Config}}'
+    for (const service of ['app-1', 'nginx']) {
+      const container = await stack.container(service)
+      const [restart, memory, swap, pids, ...others] = (
+        await stack.inspect(container, format.replaceAll('{{.', '{{.HostConfig.'))
+      ).split(' ')
+      expect([restart, swap]).toEqual(['unless-stopped', memory])
+      expect(Number(memory)).toBeGreaterThan(0)
+      expect(Number(pids)).toBeGreaterThan(0)
+      expect(others.join(' ')).toBe('[no-new-privileges:true] map[max-file:5 max-size:10m]')
+      // The graceful timeout of tsgi is 30 s.
+      expect(Number(await stack.inspect(container, '{{.Config.StopTimeout}}'))).toBeGreaterThan(30)
+    }
+    expect(await stack.inspect(await stack.container('app-1'), '{{.HostConfig.NanoCpus}}')).toBe('2000000000')
+  })
+
   test('sends files without asking the application', async () => {
     const { stdout: before } = await stack.compose(['logs', 'nginx'])
     await readStaticFile(port())
@@ -153,7 +224,7 @@ describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets
   })
 
   test('loses no request to a reload of nginx', async () => {
-    const watch = watchForFailures(port(), { connections: 2, closeConnections: true })
+    const watch = watchForFailures(port(), { frontReloads: true })
     await stack.compose(['exec', '-T', 'nginx', 'nginx', '-s', 'reload'])
     await until('the old workers of nginx have left', async () => {
       const { stdout } = await stack.compose(['exec', '-T', 'nginx', 'sh', '-c', 'cat /proc/[0-9]*/cmdline'])
@@ -196,19 +267,39 @@ describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets
   test('is there again after the front server was restarted', async () => {
     const watch = watchForFailures(port(), { connections: 2 })
     await stack.compose(['restart', 'nginx'])
-    await until(
-      'a page',
-      () =>
-        readPage(port()).then(
-          () => true,
-          () => false,
-        ),
-      30_000,
-    )
+    await servesPages(port())
     const counted = await watch.stop()
     report('restart of nginx', told(counted))
     // Nobody listens meanwhile. What nginx had taken it finished: nothing was answered wrongly.
     expect(Object.keys(counted.kinds).filter((kind) => /^\d+$/.test(kind))).toEqual([])
+  })
+})
+
+describe.skipIf(host === '')('the profile tls', () => {
+  let stack: Stack
+  beforeAll(async () => {
+    const folder = tempDir()
+    const [key, certificate] = [join(folder, 'tls.key'), join(folder, 'tls.crt')]
+    const subject = ['-subj', '/CN=localhost', '-days', '2', '-nodes']
+    await run('openssl', ['req', '-x509', '-newkey', 'rsa:2048', ...subject, '-keyout', key, '-out', certificate])
+    // Secrets of docker-compose 1.29 are the files themselves: nginx is another user there.
+    chmodSync(key, 0o644)
+    const files = { TLS_CERTIFICATE_FILE: certificate, TLS_KEY_FILE: key }
+    stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1', WORKERS: '1', ...files })
+    await stack.up(['tls'])
+  })
+  afterAll(() => stack?.down())
+
+  test('serves the same over HTTPS, and tells the application so', async () => {
+    const target = { port: stack.ports.tls, tls: true }
+    const page = await until(
+      'the first page over HTTPS',
+      () => httpRequest(target, { path: '/' }).catch(() => undefined),
+      60_000,
+    )
+    expect(page).toMatchObject({ status: 200, complete: true })
+    expect(page.text).toContain('<h1>A site behind tsgi</h1>')
+    expect((await httpRequest(target, { path: '/static/site.css' })).status).toBe(200)
   })
 })
 
@@ -227,15 +318,7 @@ describe.skipIf(host === '')('the profile tcp: replicas over a private network',
   beforeAll(async () => {
     stack = await prepareStack(engine, { APP_IMAGE: 'tsgi-site:1', WORKERS: '1' })
     await stack.up(['--scale', 'app=2', 'tcp'])
-    await until(
-      'the first page',
-      () =>
-        readPage(port()).then(
-          () => true,
-          () => false,
-        ),
-      60_000,
-    )
+    await servesPages(port())
   })
   afterAll(() => stack?.down())
 
@@ -256,15 +339,12 @@ describe.skipIf(host === '')('the profile tcp: replicas over a private network',
   })
 
   test('scales up and down without losing a request', async () => {
-    const watch = watchForFailures(port(), { closeConnections: true })
+    const watch = watchForFailures(port(), { frontReloads: standIns })
     await scale(4)
     await scale(2)
     const counted = await watch.stop()
     report('scaling from 2 to 4 to 2 replicas', told(counted))
-    // An nginx that has to be reloaded to see a new replica now and then resets a connection on which it has read nothing yet.
-    // No answer is ever wrong.
-    expect(Object.keys(counted.kinds).filter((kind) => !standIns || kind !== 'ECONNRESET')).toEqual([])
-    expect(counted.failed).toBeLessThan(5)
+    expect(counted).toMatchObject({ failed: 0, kinds: {} })
   })
 })
 
@@ -278,15 +358,7 @@ describe.skipIf(host === '')('the other fronts', () => {
 
   test('Apache, before the same two replicas', async () => {
     const port = stack.ports.apache
-    await until(
-      'the first page',
-      () =>
-        readPage(port).then(
-          () => true,
-          () => false,
-        ),
-      60_000,
-    )
+    await servesPages(port)
     await readStaticFile(port)
     await sendForm(port)
     await upload(port)
@@ -301,15 +373,7 @@ describe.skipIf(host === '')('the other fronts', () => {
 
   test('none at all', async () => {
     const port = stack.ports.direct
-    await until(
-      'the first page',
-      () =>
-        readPage(port).then(
-          () => true,
-          () => false,
-        ),
-      60_000,
-    )
+    await servesPages(port)
     await readStaticFile(port)
     await sendForm(port)
     await upload(port)

@@ -48,6 +48,11 @@ export async function startEngine(): Promise<Engine & { readonly stop: () => Pro
     return (await engine.docker(['version'], { mayFail: true })).code === 0
   }
   const stop = async () => {
+    // What a failure left behind: bridges of networks would outlive the engine.
+    const { stdout } = await engine.docker(['ps', '--all', '--quiet'], { mayFail: true })
+    const containers = stdout.split('\n').filter((id) => id !== '')
+    if (containers.length > 0) await engine.docker(['rm', '--force', '--volumes', ...containers], { mayFail: true })
+    await engine.docker(['network', 'prune', '--force'], { mayFail: true })
     child.kill('SIGTERM')
     await exited
     await run('ip', ['link', 'delete', 'docker0'], { mayFail: true })
