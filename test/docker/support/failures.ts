@@ -19,8 +19,8 @@ export interface LoadShape {
   /** Of each kind. */
   readonly connections?: number
   /**
-   * nginx closes the connections that it keeps when it is reloaded, and cannot know what is on its way to it: HTTP has every
-   * client send a GET again then (RFC 9112 section 9.3.1), and none a POST. So POSTs get a connection each, GETs are sent
+   * nginx closes the connections that it keeps when it is reloaded, and cannot know what is on its way to it: HTTP lets
+   * clients send a GET again then (RFC 9112 section 9.3.1), and they do; a POST they need not. So POSTs get a connection each, GETs are sent
    * again, and GETs over a connection each run beside them.
    */
   readonly frontReloads?: boolean
