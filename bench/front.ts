@@ -32,10 +32,21 @@ export interface Behind {
   readonly port: number
 }
 
-const site = ({ front, socket, port }: Behind, name: string): string => `
-upstream ${name} { server unix:${socket}; ${front.endsWith('kept') ? KEEPALIVE : ''} }
+export interface Site {
+  /** Of the upstream, and unlike all others. */
+  readonly name: string
+  readonly front: Front
+  /** `unix:/path` or `host:port`. */
+  readonly server: string
+  /** What follows `listen`. */
+  readonly listen: string
+}
+
+export const site = ({ name, front, server, listen }: Site): string => `
+upstream ${name} { server ${server}; ${front.endsWith('kept') ? KEEPALIVE : ''} }
 server {
-  listen 127.0.0.1:${port} backlog=4096;
+  listen ${listen};
+  access_log off;
   location / { ${LOCATIONS[front].replace('NAME', name)} }
 }
 `
@@ -46,7 +57,9 @@ export function startFront(directory: string, behind: readonly Behind[]): Runnin
   if (command === undefined) throw new Error('there is no nginx on this machine; Debian: apt-get install nginx')
   mkdirSync(directory, { recursive: true })
   const file = join(directory, 'contenders.conf')
-  const sites = behind.map((one, index) => site(one, `contender_${index}`))
+  const sites = behind.map(({ front, socket, port }, index) =>
+    site({ name: `contender_${index}`, front, server: `unix:${socket}`, listen: `127.0.0.1:${port} backlog=4096` }),
+  )
   writeFileSync(file, ['include tsgi/http_host.conf;', ...sites].join('\n'))
   const args = writeNginxPrefix({
     prefix: directory,

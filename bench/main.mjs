@@ -7,5 +7,11 @@ if (!process.argv.includes('--build')) ensureBuilt()
 
 const { register } = await import('tsx/esm/api')
 register()
-const { bench } = await import('./bench.ts')
-process.exitCode = await bench(process.argv.slice(2))
+const [group, ...rest] = process.argv.slice(2)
+if (group === 'containers') {
+  const { benchContainers } = await import('./containers/bench.ts')
+  process.exitCode = await benchContainers(rest)
+} else {
+  const { bench } = await import('./bench.ts')
+  process.exitCode = await bench(process.argv.slice(2))
+}

@@ -21,14 +21,18 @@ export interface Sample {
   readonly p99Ms: number
 }
 
-export interface Result {
-  readonly contender: Contender
+export interface Measured {
+  readonly contender: Pick<Contender, 'id' | 'label' | 'against'>
   /** One for each round; none where it did not run. */
   readonly samples: readonly Sample[]
   /** Why it did not: this machine does not have it. */
   readonly absent?: string
   /** Why it did not: it should have. */
   readonly failure?: string
+}
+
+export interface Result extends Measured {
+  readonly contender: Contender
 }
 
 /** What everybody answers, byte for byte. */

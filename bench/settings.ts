@@ -35,6 +35,7 @@ export interface Settings {
 export const HELP = `npm run bench -- [GROUP...] [options]
 
   groups: ${GROUP_NAMES.join(', ')} (default: all)
+  npm run bench -- containers [options]: in containers; wants root and Docker (see README.md)
 
   --rounds N         measurements of each contender, taken in turns (5)
   --seconds S        length of one measurement (3)

@@ -1,12 +1,12 @@
 /** The results of a group on a terminal. */
 
-import type { Result } from './measure.ts'
+import type { Measured } from './measure.ts'
 import { type Summary, summarize } from './statistics.ts'
 import { ratioOf } from './verdicts.ts'
 
 const HEADINGS = ['', 'requests/s', '(min-max)', 'CPU us', '(min-max)', 'nginx us', 'p99 ms', 'against', 'rate', 'CPU']
 
-export function table(results: readonly Result[]): string {
+export function table(results: readonly Measured[]): string {
   const rows = [HEADINGS, ...results.map((result) => cells(result, results))]
   // What is said instead of figures may be long and stretches no column.
   const whole = rows.filter((row) => row.length === HEADINGS.length)
@@ -20,7 +20,7 @@ export function table(results: readonly Result[]): string {
   return rows.map((row) => row.map(pad).join('  ').trimEnd()).join('\n')
 }
 
-function cells({ contender, samples, absent, failure }: Result, results: readonly Result[]): string[] {
+function cells({ contender, samples, absent, failure }: Measured, results: readonly Measured[]): string[] {
   if (samples.length === 0) {
     const why = failure === undefined ? `not run: ${absent}` : `FAILED: ${failure.split('\n')[0]}`
     return [contender.label, why]

@@ -12,8 +12,17 @@ export interface Load {
 
 /** @throws where an answer was no success, or did not come */
 export async function wrk(url: string, connections: number, seconds: number): Promise<Load> {
+  const { stdout } = await promisify(execFile)('wrk', wrkArguments(url, connections, seconds))
+  return readLoad(stdout)
+}
+
+export function wrkArguments(url: string, connections: number, seconds: number): string[] {
   const args = ['--threads', '1', '--connections', String(connections), '--duration', `${seconds}s`]
-  const { stdout } = await promisify(execFile)('wrk', [...args, '--latency', '--timeout', '10s', url])
+  return [...args, '--latency', '--timeout', '10s', url]
+}
+
+/** @throws where an answer was no success, or did not come */
+export function readLoad(stdout: string): Load {
   const wrong = /^\s*(Socket errors: .*|Non-2xx or 3xx responses: .*)$/m.exec(stdout)
   if (wrong !== null) throw new Error(`wrk: ${wrong[1]}`)
   return {
