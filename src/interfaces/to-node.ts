@@ -3,6 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Application, HeaderList } from '../application.ts'
 import type { Sink } from '../gateway/sink.ts'
+import { drained } from './drained.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
 
 export function toNode(
@@ -79,17 +80,7 @@ class NodeSink implements Sink {
   }
 
   drained(): Promise<void> {
-    const response = this.#response
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        response.off('drain', settle)
-        response.off('close', settle)
-        resolve()
-      }
-      response.on('drain', settle)
-      response.on('close', settle)
-      if (!this.saturated || response.destroyed) settle()
-    })
+    return drained(this.#response)
   }
 
   flow(wanted: boolean): void {

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { HeaderList } from '../application.ts'
 import { monotonicMs } from '../clock.ts'
 import type { Sink } from '../gateway/sink.ts'
+import { drained } from '../interfaces/drained.ts'
 import { breakOff } from './break-off.ts'
 
 export interface HttpSinkSettings {
@@ -62,17 +63,7 @@ export class HttpSink implements Sink {
   }
 
   drained(): Promise<void> {
-    const response = this.#response
-    if (!response.writableNeedDrain || response.destroyed) return Promise.resolve()
-    return new Promise((resolve) => {
-      const settle = (): void => {
-        response.off('drain', settle)
-        response.off('close', settle)
-        resolve()
-      }
-      response.on('drain', settle)
-      response.on('close', settle)
-    })
+    return drained(this.#response)
   }
 
   flow(wanted: boolean): void {
