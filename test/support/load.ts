@@ -1,6 +1,7 @@
 /** Constant load over many kept connections, for minutes: what each answer was, counted. */
 
 import { Agent, request } from 'node:http'
+import type { Socket } from 'node:net'
 import { stopAfterTests } from './started.ts'
 
 export interface LoadOptions {
@@ -62,6 +63,7 @@ export function constantLoad(options: LoadOptions): Load {
   let longestGapMs = 0
   let slowestMs = 0
   let answeredMs = performance.now()
+  const used = new WeakSet<Socket>()
   let retried = 0
   let stopping = false
 
@@ -78,9 +80,15 @@ export function constantLoad(options: LoadOptions): Load {
         })
         response.once('close', () => resolve({ error: 'broken: closed' }))
       })
+      // `outgoing.reusedSocket` is false for a request that waited until a connection was free.
+      let reused = false
+      outgoing.once('socket', (socket) => {
+        reused = used.has(socket)
+        used.add(socket)
+      })
       outgoing.once('timeout', () => outgoing.destroy(Object.assign(new Error('timeout'), { code: 'TIMEOUT' })))
       outgoing.once('error', (error: NodeJS.ErrnoException) => {
-        const stale = outgoing.reusedSocket && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
+        const stale = reused && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '')
         resolve({ error: error.code ?? error.message, stale })
       })
       outgoing.end(body)
