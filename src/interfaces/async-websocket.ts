@@ -6,6 +6,7 @@ import type { Body, Environ, HeaderList, StartResponse, Write } from '../applica
 import { asError, describe } from '../errors.ts'
 import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
+import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
 import { requestConstructor } from './node/request.ts'
 import { upgradeRequest } from './node/upgrade.ts'
 
@@ -27,12 +28,15 @@ interface Acceptance {
 }
 
 /** The connections of one application: what shares pings and the farewell at the end. */
-export class WebSockets {
+export class WebSockets implements Leaving {
   readonly #acceptances = new WeakMap<http.IncomingMessage, Acceptance>()
   readonly #server: WebSocketServer
   readonly #silent = new WeakSet<WebSocket>()
   /** One for all: a closure for each connection would keep its handshake in memory as long as it is open. */
   readonly #onPong: (this: WebSocket) => void
+  readonly #onClose = (): void => {
+    if (this.#server.clients.size === 0) hasNoneOpen(this)
+  }
   #pings: NodeJS.Timeout | undefined
 
   constructor() {
@@ -63,6 +67,8 @@ export class WebSockets {
       this.#server.handleUpgrade(request, socket, first, (webSocket) => {
         socket.off('close', left)
         webSocket.on('pong', this.#onPong)
+        webSocket.once('close', this.#onClose)
+        hasOpen(this)
         this.#pings ??= setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
         resolve(webSocket)
       })

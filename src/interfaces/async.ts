@@ -11,7 +11,6 @@ import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
 export interface AsyncInterface {
   readonly application: Application
   startup(): Promise<void>
-  draining(): void
   shutdown(): Promise<void>
 }
 
@@ -21,7 +20,6 @@ export function asyncInterface(app: AsyncApp): AsyncInterface {
   return {
     application: (environ, startResponse) => run(app, environ, startResponse, lifespan.state, webSockets),
     startup: () => lifespan.startup(),
-    draining: () => webSockets.goAway(),
     shutdown: () => lifespan.shutdown(),
   }
 }

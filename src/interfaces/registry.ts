@@ -11,7 +11,7 @@ import type { AsyncApp } from './async-types.ts'
 import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.ts'
 import { prepareFetchGlobals } from './fetch-globals.ts'
 import { markOf, type NodeListener } from './marks.ts'
-import { expressPrototypes, type NodeInterface, nodeInterface } from './node/listener.ts'
+import { expressPrototypes, serverApplication } from './node/listener.ts'
 import type { ListenTakeover, TakenServer } from './takeover.ts'
 
 export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
@@ -25,8 +25,6 @@ export interface LoadedApplication {
   readonly taken?: TakenServer
   /** Before the worker is ready. A rejection is a failed boot. */
   startup?(): Promise<void>
-  /** When draining begins: connections that would stay open for ever are told to end (WebSockets: 1001). */
-  draining?(): void
   /** After draining. */
   shutdown?(): Promise<void>
 }
@@ -233,9 +231,9 @@ function adaptFetch(exported: FetchHandler | FetchObject): { application: Applic
   return { application: fetchApplication(exported) }
 }
 
-function adaptServer(server: http.Server | undefined): NodeInterface {
+function adaptServer(server: http.Server | undefined): { application: Application } {
   if (server === undefined) throw new TsgiError('TSGI_LOAD', 'the application has no http.Server to serve it with')
-  return nodeInterface(server, undefined, true)
+  return { application: serverApplication(server, undefined, true) }
 }
 
 function serverOf(value: unknown): http.Server | undefined {

@@ -5,6 +5,7 @@ import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
+import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { createLog, type Log } from '../log/logger.ts'
 import { parseHandedOver, parseMasterMessage } from '../message-schemas.ts'
@@ -83,7 +84,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       log,
       send: (message) => channel.send(message),
       passOn,
-      draining: () => loaded.draining?.(),
+      draining: sayFarewell,
       drained: (why) => {
         log.debug({ why }, 'drained')
         void leave(channel, loaded, log)

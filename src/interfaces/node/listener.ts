@@ -17,34 +17,23 @@ interface Constructors {
   readonly Response: ResponseConstructor
 }
 
-export interface NodeInterface {
-  readonly application: Application
-  /** Tells the WebSockets of this server that it goes away. */
-  draining(): void
-}
-
 /**
  * Requests are emitted on `server` as node:http emits them, so that whatever hooks a server sees them. The server does not
  * listen; whether it says so is its own matter.
  * @param hooked false: the documented way only, for tests and for versions of Node that fail the self-test
  * @param direct the gateway itself calls the application, no middleware that may have changed the environ
  */
-export function nodeInterface(server: http.Server, hooked = hooksWork(), direct = false): NodeInterface {
+export function serverApplication(server: http.Server, hooked = hooksWork(), direct = false): Application {
   const { Request, Response } = constructorsFor(server)
   const upgrades = new Upgrades()
   const announceConnection = connectionAnnouncer(server)
-  const application: Application = (environ, startResponse) => {
+  return (environ, startResponse) => {
     if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
       return runUpgrade(environ, startResponse, server, Request, upgrades)
     }
     if (!hooked) return runAsText(environ, startResponse, server, Request)
     return runRequest(environ, startResponse, server, Request, Response, announceConnection, direct)
   }
-  return { application, draining: () => upgrades.goAway() }
-}
-
-export function serverApplication(server: http.Server, hooked = hooksWork()): Application {
-  return nodeInterface(server, hooked).application
 }
 
 function runRequest(

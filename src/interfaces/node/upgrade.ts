@@ -3,6 +3,7 @@
 import type http from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Body, Environ, StartResponse } from '../../application.ts'
+import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
 import { ClientSocket } from './client-socket.ts'
 import { fillRequest, type GatewayRequest, type RequestConstructor } from './request.ts'
 
@@ -18,12 +19,16 @@ export function isUpgrade(environ: Environ): boolean {
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
 /** The WebSockets of one server: nothing but a farewell ends them when the worker goes. */
-export class Upgrades {
+export class Upgrades implements Leaving {
   readonly #webSockets = new Set<Duplex>()
 
   add(socket: Duplex): void {
     this.#webSockets.add(socket)
-    socket.once('close', () => this.#webSockets.delete(socket))
+    hasOpen(this)
+    socket.once('close', () => {
+      this.#webSockets.delete(socket)
+      if (this.#webSockets.size === 0) hasNoneOpen(this)
+    })
   }
 
   /** Whoever runs the WebSocket answers the client's close, as it does when the client begins. */

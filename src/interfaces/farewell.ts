@@ -1,0 +1,37 @@
+/**
+ * Who has WebSockets open says good-bye when the worker drains: nothing else would end them. An application that was converted
+ * in code (`fromAsync`, `fromNode`) and mounted somewhere is known to nobody but itself, so all stand in one list.
+ */
+
+export interface Leaving {
+  /** Tells the peers that the server goes away. */
+  goAway(): void
+}
+
+/** On the process: an application may bring a copy of tsgi of its own. */
+const LIST: unique symbol = Symbol.for('tsgi.leaving')
+
+function list(): Set<unknown> {
+  const known: unknown = Reflect.get(process, LIST)
+  if (known instanceof Set) return known
+  const made = new Set<unknown>()
+  Reflect.set(process, LIST, made)
+  return made
+}
+
+/** @param one from its first open WebSocket to its last */
+export function hasOpen(one: Leaving): void {
+  list().add(one)
+}
+
+export function hasNoneOpen(one: Leaving): void {
+  list().delete(one)
+}
+
+/** When draining begins. */
+export function sayFarewell(): void {
+  for (const one of list()) if (isLeaving(one)) one.goAway()
+}
+
+const isLeaving = (one: unknown): one is Leaving =>
+  typeof one === 'object' && one !== null && 'goAway' in one && typeof one.goAway === 'function'
