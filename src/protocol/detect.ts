@@ -42,6 +42,16 @@ export function detect(bytes: Uint8Array): Detected | undefined {
   return isLetter(first) ? 'http' : 'unknown'
 }
 
+/** Those of PROX are of a PROXY header, those of PROP are of a method. */
+const DISTINCT_BYTES = 4
+
+/** As `detect`, where no more bytes are waited for: what could still become a PROXY header is taken for one. */
+export function detectBegun(bytes: Uint8Array): Detected | undefined {
+  const detected = detect(bytes)
+  if (detected !== undefined || bytes.length < DISTINCT_BYTES) return detected
+  return bytes[0] === UPPER_P ? 'proxy-v1' : 'proxy-v2'
+}
+
 const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a
 
 function startsAs(bytes: Uint8Array, signature: Uint8Array, same: Detected, other: Detected): Detected | undefined {

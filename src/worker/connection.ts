@@ -10,7 +10,7 @@ import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { RequestsById } from '../protocol/requests-by-id.ts'
 import { clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
-import { FirstBytes, mistaken } from './first-bytes.ts'
+import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
@@ -110,7 +110,7 @@ export class Connection implements TransportEvents, Carrier {
       this.#broken(asError(error), bytes)
       return
     }
-    if (this.#requests === 0 && decoder.midRequest) this.#begun ??= new Uint8Array(bytes.subarray(0, TELLING_BYTES))
+    if (this.#requests === 0 && decoder.midRequest) this.#begun = beginning(this.#begun, bytes)
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
     this.#admit()
     if (this.over) return
@@ -395,6 +395,3 @@ export class Connection implements TransportEvents, Carrier {
 
 /** Who connects to send something does so by then. */
 const UNUSED_MS = 2000
-
-/** As many as `detect` looks at. */
-const TELLING_BYTES = 16

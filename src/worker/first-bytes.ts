@@ -5,7 +5,7 @@
 
 import { asError } from '../errors.ts'
 import type { Protocol } from '../protocol/codec.ts'
-import { type Detected, detect, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { type Detected, detect, detectBegun, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
 import { type Endpoint, parseProxyHeader } from '../protocol/proxy-header.ts'
 
 export type Verdict =
@@ -89,9 +89,18 @@ export class FirstBytes {
 
 /** What a decoder could not read may be another protocol's; undefined where it is not. */
 export function mistaken(bytes: Uint8Array, spoken: Protocol): Wrong | undefined {
-  const detected = detect(bytes)
+  const detected = detectBegun(bytes)
   if (detected === undefined || detected === 'unknown' || detected === spoken.name) return undefined
   return wrong(detected, [spoken.name], bytes)
+}
+
+/** As many as `detect` looks at. */
+const TELLING_BYTES = 16
+
+/** The first bytes of a connection, for `mistaken`. @param before what came earlier of them */
+export function beginning(before: Uint8Array | undefined, bytes: Uint8Array): Uint8Array {
+  const held = before ?? new Uint8Array(0)
+  return held.length >= TELLING_BYTES ? held : Buffer.concat([held, bytes.subarray(0, TELLING_BYTES - held.length)])
 }
 
 const wrong = (detected: Detected, expected: readonly string[], bytes: Uint8Array): Wrong => ({

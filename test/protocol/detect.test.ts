@@ -3,7 +3,15 @@ import { createFastcgiResponseParser, encodeFastcgiRequest } from '../../src/cli
 import { collectResponse } from '../../src/client/request.ts'
 import { createScgiResponseParser, encodeScgiRequest } from '../../src/client/scgi.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
-import { type Detected, detect, refusalBytes, remedy, withoutTls, wrongProtocol } from '../../src/protocol/detect.ts'
+import {
+  type Detected,
+  detect,
+  detectBegun,
+  refusalBytes,
+  remedy,
+  withoutTls,
+  wrongProtocol,
+} from '../../src/protocol/detect.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const request = { params: ['REQUEST_METHOD', 'GET'] }
@@ -98,4 +106,12 @@ describe('the answer is in the protocol of who asks', () => {
     }
     expect(refusalBytes('fastcgi', bytes('\x01\x09\0\0'))).toBeUndefined()
   })
+})
+
+test('where no more bytes are waited for, four of a PROXY header are enough', () => {
+  expect(detectBegun(bytes('PRO'))).toBeUndefined()
+  expect(detectBegun(bytes('PROX'))).toBe('proxy-v1')
+  expect(detectBegun(bytes('PROP'))).toBe('http')
+  expect(detectBegun(bytes('\r\n\r\n'))).toBe('proxy-v2')
+  expect(detectBegun(bytes('\0'))).toBe('uwsgi')
 })
