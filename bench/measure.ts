@@ -9,6 +9,7 @@ import type { Contender } from './contender.ts'
 import { startFront } from './front.ts'
 import { type Running, run } from './run.ts'
 import type { Settings } from './settings.ts'
+import { attempt, type Entry, inTurns, type Outcome } from './turns.ts'
 import { wrk } from './wrk.ts'
 
 /** One load on one contender. */
@@ -21,33 +22,20 @@ export interface Sample {
   readonly p99Ms: number
 }
 
-export interface Measured {
-  readonly contender: Pick<Contender, 'id' | 'label' | 'against'>
-  /** One for each round; none where it did not run. */
-  readonly samples: readonly Sample[]
-  /** Why it did not: this machine does not have it. */
-  readonly absent?: string
-  /** Why it did not: it should have. */
-  readonly failure?: string
-}
+/** Loaded, here or in containers. */
+export type Measured = Outcome<Pick<Contender, 'id' | 'label' | 'against'>, Sample>
 
-export interface Result extends Measured {
-  readonly contender: Contender
-}
+export type Result = Outcome<Contender, Sample>
 
 /** What everybody answers, byte for byte. */
 const BODY = 'Hello, World!'
 const READY_DEADLINE_MS = 30_000
 
-interface Entry {
-  readonly contender: Contender
+interface Placed extends Entry<Contender, Sample> {
   readonly directory: string
   readonly socket: string
   readonly port: number
-  readonly samples: Sample[]
   running?: Running
-  absent?: string
-  failure?: string
 }
 
 export async function measure(
@@ -68,35 +56,25 @@ export async function measure(
     const behind = entries.map(({ contender, socket, port }) => ({ front: contender.front, socket, port }))
     const nginx = startFront(join(directory, 'nginx'), behind)
     started.push(nginx)
-    for (const entry of entries) await attempt(entry, () => warmUp(entry, nginx, settings, say))
-    for (let round = 1; round <= settings.rounds; round++) {
-      for (const entry of entries) await attempt(entry, () => sample(entry, nginx, settings))
-      say(`round ${round} of ${settings.rounds}`)
-    }
-    return entries.map(resultOf)
+    return await inTurns(entries, {
+      rounds: settings.rounds,
+      warmUp: (entry) => warmUp(entry, nginx, settings),
+      sample: (entry) => sample(entry, nginx, settings),
+      say,
+    })
   } finally {
     for (const running of started.reverse()) await running.stop()
     rmSync(directory, { recursive: true, force: true })
   }
 }
 
-async function place(contender: Contender, directory: string, index: number): Promise<Entry> {
+async function place(contender: Contender, directory: string, index: number): Promise<Placed> {
   const own = join(directory, String(index))
   mkdirSync(own)
   return { contender, directory: own, socket: join(own, 'app.sock'), port: await freePort(), samples: [] }
 }
 
-/** One that fails is out; the others go on. */
-async function attempt(entry: Entry, step: () => Promise<void>): Promise<void> {
-  if (entry.failure !== undefined || entry.absent !== undefined) return
-  try {
-    await step()
-  } catch (error) {
-    entry.failure = error instanceof Error ? error.message : String(error)
-  }
-}
-
-async function start(entry: Entry, settings: Settings): Promise<Running | undefined> {
+async function start(entry: Placed, settings: Settings): Promise<Running | undefined> {
   const { contender, directory, socket } = entry
   const launch = await contender.prepare({ id: contender.id, directory, socket, settings })
   if ('absent' in launch) {
@@ -107,38 +85,30 @@ async function start(entry: Entry, settings: Settings): Promise<Running | undefi
   return entry.running
 }
 
-const urlOf = ({ port }: Entry): string => `http://127.0.0.1:${port}/`
+const urlOf = ({ port }: Placed): string => `http://127.0.0.1:${port}/`
 
-async function warmUp(entry: Entry, nginx: Running, settings: Settings, say: (line: string) => void): Promise<void> {
-  say(`warming up ${entry.contender.label}`)
+async function warmUp(entry: Placed, nginx: Running, settings: Settings): Promise<void> {
   await until(`the right answer of ${entry.contender.label}`, () => answers(entry, nginx), READY_DEADLINE_MS)
   await wrk(urlOf(entry), settings.connections, settings.warmupSeconds)
 }
 
-async function answers(entry: Entry, nginx: Running): Promise<boolean> {
+async function answers(entry: Placed, nginx: Running): Promise<boolean> {
   entry.running?.check()
   nginx.check()
   const response = await fetch(urlOf(entry), { headers: { connection: 'close' } }).catch(() => undefined)
   return response?.status === 200 && (await response.text()) === BODY
 }
 
-async function sample(entry: Entry, nginx: Running, settings: Settings): Promise<void> {
-  const { running } = entry
-  if (running === undefined) return
+async function sample(entry: Placed, nginx: Running, settings: Settings): Promise<Sample> {
+  const { contender, running } = entry
+  if (running === undefined) throw new Error(`${contender.label} was not started`)
   const before = [running.cpuMs(), nginx.cpuMs()] as const
   const load = await wrk(urlOf(entry), settings.connections, settings.seconds)
   const perRequestUs = (ms: number): number => (ms * 1000) / load.requests
-  entry.samples.push({
+  return {
     requestsPerSecond: load.requestsPerSecond,
     cpuUs: perRequestUs(running.cpuMs() - before[0]),
     nginxCpuUs: perRequestUs(nginx.cpuMs() - before[1]),
     p99Ms: load.p99Ms,
-  })
+  }
 }
-
-const resultOf = ({ contender, samples, absent, failure }: Entry): Result => ({
-  contender,
-  samples: failure === undefined ? samples : [],
-  ...(absent === undefined ? {} : { absent }),
-  ...(failure === undefined ? {} : { failure }),
-})

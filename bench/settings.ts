@@ -32,7 +32,7 @@ export interface Settings {
   readonly profiles: string | undefined
 }
 
-export const HELP = `npm run bench -- [GROUP...] [options]
+const HELP = `npm run bench -- [GROUP...] [options]
 
   groups: ${GROUP_NAMES.join(', ')} (default: all)
   npm run bench -- containers [options]: in containers; wants root and Docker (see README.md)
@@ -49,8 +49,29 @@ export const HELP = `npm run bench -- [GROUP...] [options]
   --cpu-prof DIR     tsgi's workers write CPU profiles there (slower: for finding out, not for figures)
 `
 
+/** @returns the exit code of `run`; 2 for arguments that mean nothing; 0 where help was asked for */
+export async function withSettings(
+  args: readonly string[],
+  run: (settings: Settings) => Promise<number>,
+): Promise<number> {
+  let settings: Settings | undefined
+  try {
+    settings = readSettings(args)
+  } catch (error) {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n\n${HELP}`)
+    return 2
+  }
+  if (settings !== undefined) return run(settings)
+  process.stdout.write(HELP)
+  return 0
+}
+
+/** Whether `--only` lets a contender run. */
+export const isWanted = ({ id }: { readonly id: string }, { only }: Settings): boolean =>
+  only.length === 0 || only.some((part) => id.includes(part))
+
 /** @returns undefined where help was asked for. @throws TypeError for what nobody can mean */
-export function readSettings(args: readonly string[]): Settings | undefined {
+function readSettings(args: readonly string[]): Settings | undefined {
   const { values, positionals } = parseArgs({
     args: [...args],
     allowPositionals: true,

@@ -10,6 +10,7 @@ import { openSockets, type SocketProtocol, settle } from './idle-sockets.ts'
 import { type Running, run } from './run.ts'
 import type { Settings } from './settings.ts'
 import { type Summary, summarize } from './statistics.ts'
+import { type Entry, inTurns, type Outcome } from './turns.ts'
 
 export interface SocketContender {
   readonly id: string
@@ -33,12 +34,8 @@ export interface SocketGroup {
   readonly figures: readonly MemoryFigure[]
 }
 
-export interface SocketResult {
-  readonly contender: SocketContender
-  /** Resident memory for each WebSocket, in bytes: one for each round. */
-  readonly samples: number[]
-  failure?: string
-}
+/** Samples: resident memory for each WebSocket, in bytes. */
+export type SocketResult = Outcome<SocketContender, number>
 
 /** Opened and closed before anything is measured: what is loaded and compiled with the first is not theirs. */
 const WARM_UP_SOCKETS = 200
@@ -52,22 +49,17 @@ export async function measureSockets(
   say: (line: string) => void,
 ): Promise<SocketResult[]> {
   const directory = mkdtempSync(join(tmpdir(), 'tsgi-bench-'))
-  const results: SocketResult[] = contenders.map((contender) => ({ contender, samples: [] }))
+  const entries = contenders.map((contender): Entry<SocketContender, number> => ({ contender, samples: [] }))
   try {
-    for (let round = 1; round <= settings.rounds; round++) {
-      for (const result of results) {
-        if (result.failure !== undefined) continue
-        const own = join(directory, `${result.contender.id}-${round}`)
+    return await inTurns(entries, {
+      rounds: settings.rounds,
+      sample: ({ contender }, round) => {
+        const own = join(directory, `${contender.id}-${round}`)
         mkdirSync(own)
-        try {
-          result.samples.push(await sample(result.contender, own, count, settings))
-        } catch (error) {
-          result.failure = error instanceof Error ? error.message : String(error)
-        }
-      }
-      say(`round ${round} of ${settings.rounds}`)
-    }
-    return results
+        return sample(contender, own, count, settings)
+      },
+      say,
+    })
   } finally {
     rmSync(directory, { recursive: true, force: true })
   }
