@@ -11,6 +11,20 @@ import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
 
+/** `tsgi dev` on a port of its own. */
+async function startDev(folder: string, app: string, env: Readonly<Record<string, string>> = {}) {
+  const listen = `127.0.0.1:${await freePort()}`
+  const dev = startServer({
+    name: 'tsgi dev',
+    command: process.execPath,
+    args: [commandLine, 'dev', app, '--http', listen],
+    cwd: folder,
+    env,
+  })
+  await dev.waitForLog(/ready: 1 worker/)
+  return { dev, url: `http://${listen}/` }
+}
+
 test('dev serves over HTTP with one worker, whatever production says, and reloads when a file changes', async () => {
   const folder = tempDir('tsgi-dev-')
   const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
@@ -24,17 +38,9 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
        return [new TextEncoder().encode(greeting)]
      }`,
   )
-  const port = await freePort()
-  const url = `http://127.0.0.1:${port}/`
-  const dev = startServer({
-    name: 'tsgi dev',
-    command: process.execPath,
-    args: [commandLine, 'dev', 'app.mjs', '--http', `127.0.0.1:${port}`],
-    cwd: folder,
-  })
+  const { dev, url } = await startDev(folder, 'app.mjs')
   const answer = async () => (await fetch(url, { headers: { connection: 'close' } })).text()
 
-  await dev.waitForLog(/ready: 1 worker/)
   expect(dev.lines).toContain(`tsgi dev: ${url}`)
   expect(await answer()).toBe('Hello')
 
@@ -58,17 +64,9 @@ test('dev serves an application that says of itself that it is a production buil
      process.env.NODE_ENV = 'production'
      createServer(() => { throw new Error('a secret') }).listen(3000)`,
   )
-  const port = await freePort()
-  const dev = startServer({
-    name: 'tsgi dev',
-    command: process.execPath,
-    args: [commandLine, 'dev', 'server.mjs', '--http', `127.0.0.1:${port}`],
-    cwd: folder,
-    env: { NODE_ENV: '' },
-  })
+  const { dev, url } = await startDev(folder, 'server.mjs', { NODE_ENV: '' })
   await dev.waitForLog(/server\.mjs has set NODE_ENV to production/)
-  await dev.waitForLog(/ready: 1 worker/)
-  const response = await fetch(`http://127.0.0.1:${port}/`, { headers: { accept: 'text/html', connection: 'close' } })
+  const response = await fetch(url, { headers: { accept: 'text/html', connection: 'close' } })
   expect(response.status).toBe(500)
   expect(await response.text()).not.toContain('secret')
   await dev.stop()
@@ -87,16 +85,8 @@ test('dev shows an error of the application in the browser, with its causes and 
        return [article]
      }`,
   )
-  const port = await freePort()
-  const dev = startServer({
-    name: 'tsgi dev',
-    command: process.execPath,
-    args: [commandLine, 'dev', 'app.mjs', '--http', `127.0.0.1:${port}`],
-    cwd: folder,
-    env: { NODE_ENV: '' },
-  })
-  await dev.waitForLog(/ready: 1 worker/)
-  const ask = (accept: string) => fetch(`http://127.0.0.1:${port}/<42>?token=secret`, { headers: { accept } })
+  const { dev, url } = await startDev(folder, 'app.mjs', { NODE_ENV: '' })
+  const ask = (accept: string) => fetch(`${url}<42>?token=secret`, { headers: { accept } })
   const response = await ask('text/html')
   const page = await response.text()
   expect(response.status).toBe(500)
