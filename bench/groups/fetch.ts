@@ -1,38 +1,21 @@
 /** Fetch handlers: on tsgi, and on the adapter that brings them to node:http. */
 
 import type { Contender, Group } from '../contender.ts'
-import { fetched, listening, tsgi } from '../launches.ts'
+import { fetched, listening } from '../launches.ts'
+import { sameApplication } from './same-application.ts'
 
 const NODE_SERVER = ['@hono/node-server', 'hono']
 
 function thrice(id: string, name: string): Contender[] {
-  const app = `${id}.mjs`
-  const args = (): readonly string[] => ['--interface', 'fetch']
-  return [
-    {
-      id: `${id}-fastcgi`,
-      label: `${name} on tsgi, FastCGI`,
-      kind: 'tsgi',
-      front: 'fastcgi, kept',
-      against: `${id}-kept`,
-      prepare: tsgi({ protocol: 'fastcgi', app, args }),
-    },
-    {
-      id: `${id}-uwsgi`,
-      label: `${name} on tsgi, uwsgi`,
-      kind: 'tsgi',
-      front: 'uwsgi',
-      against: `${id}-kept`,
-      prepare: tsgi({ protocol: 'uwsgi', app, args }),
-    },
-    {
-      id: `${id}-kept`,
-      label: `${name} on @hono/node-server, kept proxy_pass`,
-      kind: 'peer',
-      front: 'http, kept',
-      prepare: fetched(NODE_SERVER, listening(app)),
-    },
-  ]
+  const prepare = fetched(NODE_SERVER, listening(`${id}.mjs`))
+  const { fastcgi, uwsgi, kept } = sameApplication({
+    id,
+    name,
+    interface: 'fetch',
+    otherServer: '@hono/node-server',
+    prepare,
+  })
+  return [fastcgi, { ...uwsgi, against: kept.id }, kept]
 }
 
 export const fetchHandlers: Group = {

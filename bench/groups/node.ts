@@ -1,48 +1,20 @@
 /** Node applications, unmodified: on tsgi, and on node:http. */
 
 import type { Contender, Figure, Group } from '../contender.ts'
-import { listening, tsgi } from '../launches.ts'
+import { sameApplication } from './same-application.ts'
 
-/** The same file of apps/ four times: over each protocol, and on node:http behind each kind of proxy_pass. */
-function fourTimes(id: string, name: string): Contender[] {
-  const app = `${id}.mjs`
-  const args = (): readonly string[] => ['--interface', 'node']
-  return [
-    {
-      id: `${id}-fastcgi`,
-      label: `${name} on tsgi, FastCGI`,
-      kind: 'tsgi',
-      front: 'fastcgi, kept',
-      against: `${id}-kept`,
-      prepare: tsgi({ protocol: 'fastcgi', app, args }),
-    },
-    {
-      id: `${id}-kept`,
-      label: `${name} on node:http, kept proxy_pass`,
-      kind: 'peer',
-      front: 'http, kept',
-      prepare: listening(app),
-    },
-    {
-      id: `${id}-uwsgi`,
-      label: `${name} on tsgi, uwsgi`,
-      kind: 'tsgi',
-      front: 'uwsgi',
-      against: `${id}-new`,
-      prepare: tsgi({ protocol: 'uwsgi', app, args }),
-    },
-    {
-      id: `${id}-new`,
-      label: `${name} on node:http, stock proxy_pass`,
-      kind: 'peer',
-      front: 'http, new',
-      prepare: listening(app),
-    },
-  ]
+const onBoth = (id: string, name: string) => sameApplication({ id, name, interface: 'node', otherServer: 'node:http' })
+
+const fourTimes = (id: string, name: string): Contender[] => {
+  const { fastcgi, kept, uwsgi, new: fresh } = onBoth(id, name)
+  return [fastcgi, kept, uwsgi, fresh]
 }
 
 /** Over kept connections, which is the fastest of both sides. */
-const twice = (id: string, name: string): Contender[] => fourTimes(id, name).slice(0, 2)
+const twice = (id: string, name: string): Contender[] => {
+  const { fastcgi, kept } = onBoth(id, name)
+  return [fastcgi, kept]
+}
 
 const figure = (id: string, measure: Figure['measure'], bound: Figure['bound'], ratio: number): Figure => ({
   subject: `${id}-fastcgi`,
