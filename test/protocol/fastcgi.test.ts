@@ -9,7 +9,8 @@ import {
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { fastcgi } from '../../src/protocol/fastcgi.ts'
 import { TYPE } from '../../src/protocol/fastcgi-records.ts'
-import { type DecodeOptions, decode, everyWay, type PlainEvent, singly } from '../support/every-way.ts'
+import { decode, everyWay, type PlainEvent, singly } from '../support/every-way.ts'
+import { everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 4 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => fastcgi.createDecoder({ ...limits, ...changed })
@@ -17,9 +18,7 @@ const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 const none = new Uint8Array(0)
 
-function expectEveryWay(input: Buffer, expected: PlainEvent[], options?: DecodeOptions): void {
-  for (const { cut, events } of everyWay(decoder, input, options)) expect(events, cut).toEqual(expected)
-}
+const expectEveryWay = everyWayOf(decoder)
 
 const get = ['REQUEST_METHOD', 'GET', 'CONTENT_LENGTH', '']
 const begin = (requestId: number, params: string[], contentLength?: number, keepConnection = false): PlainEvent => ({

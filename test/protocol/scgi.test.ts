@@ -3,20 +3,13 @@ import { encodeScgiRequest } from '../../src/client/scgi.ts'
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { scgi } from '../../src/protocol/scgi.ts'
 import { decode, everyWay, type PlainEvent } from '../support/every-way.ts'
+import { begin, end, everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 1 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => scgi.createDecoder({ ...limits, ...changed })
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (headers: string, body = ''): Buffer => bytes(`${headers.length}:${headers},${body}`)
-const begin = (params: string[], contentLength: number): PlainEvent => ({
-  kind: 'begin',
-  requestId: 0,
-  params,
-  contentLength,
-  keepConnection: false,
-})
 const body = (text: string): PlainEvent => ({ kind: 'body', requestId: 0, text })
-const end: PlainEvent = { kind: 'end', requestId: 0 }
 const refuse = (code: 'TSGI_PROTOCOL_BAD_REQUEST' | 'TSGI_PROTOCOL_TOO_LARGE', message: string): PlainEvent => ({
   kind: 'refuse',
   requestId: 0,
@@ -25,9 +18,7 @@ const refuse = (code: 'TSGI_PROTOCOL_BAD_REQUEST' | 'TSGI_PROTOCOL_TOO_LARGE', m
   keepConnection: false,
 })
 
-function expectEveryWay(input: Buffer, expected: PlainEvent[]): void {
-  for (const { cut, events } of everyWay(decoder, input)) expect(events, cut).toEqual(expected)
-}
+const expectEveryWay = everyWayOf(decoder)
 
 test('the example of the specification is understood', () => {
   const headers = 'CONTENT_LENGTH\x0027\0SCGI\x001\0REQUEST_METHOD\0POST\0REQUEST_URI\0/deepthought\0'

@@ -2,25 +2,16 @@ import { describe, expect, test } from 'vitest'
 import { encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { uwsgi } from '../../src/protocol/uwsgi.ts'
-import { decode, everyWay, type PlainEvent } from '../support/every-way.ts'
+import { decode, everyWay } from '../support/every-way.ts'
+import { begin, end, everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 1 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => uwsgi.createDecoder({ ...limits, ...changed })
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (variables: string): Buffer =>
   bytes(`\0${String.fromCharCode(variables.length & 0xff, variables.length >> 8)}\0${variables}`)
-const end: PlainEvent = { kind: 'end', requestId: 0 }
-const begin = (params: string[], contentLength: number): PlainEvent => ({
-  kind: 'begin',
-  requestId: 0,
-  params,
-  contentLength,
-  keepConnection: false,
-})
 
-function expectEveryWay(input: Buffer, expected: PlainEvent[]): void {
-  for (const { cut, events } of everyWay(decoder, input)) expect(events, cut).toEqual(expected)
-}
+const expectEveryWay = everyWayOf(decoder)
 
 test('a packet written by hand is understood', () => {
   const input = bytes('\0\x1c\0\0\x0e\0REQUEST_METHOD\x03\0GET\x01\0A\x02\0\xe9!')
