@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { freePort } from '../support/ports.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
-import { readPage, readStaticFile, readStream, sendForm, talkOverWebSocket, upload } from './support/browse.ts'
+import { readPage, servesPages, talkOverWebSocket, visit } from './support/browse.ts'
 import { type Browser, startBrowser } from './support/chromium.ts'
 import { connectEngine } from './support/engine.ts'
 import { watchForFailures } from './support/failures.ts'
@@ -82,11 +82,7 @@ describe.skipIf(host === '').each(['nginx', 'apache'] as const)('deploy/%s on a 
   })
 
   test('serves pages, forms, uploads and streams', async () => {
-    await readPage(port)
-    await readStaticFile(port)
-    await sendForm(port)
-    await upload(port)
-    await readStream(port)
+    await visit(port)
     if (front === 'nginx') await talkOverWebSocket(port)
   })
 
@@ -206,14 +202,6 @@ describe.skipIf(host === '').each(['nginx', 'apache'] as const)('deploy/%s on a 
     expect(stdout).toMatch(/could not load the application.*ENOENT.*\/etc\/site\/session\.key/)
     await within('mv', '/etc/site/away', '/etc/site/session.key')
     await within('systemctl', 'restart', 'site')
-    await until(
-      'the page',
-      () =>
-        readPage(port).then(
-          () => true,
-          () => false,
-        ),
-      20_000,
-    )
+    await servesPages(port, 20_000)
   })
 })

@@ -4,15 +4,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { httpRequest } from '../support/http-client.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { until } from '../support/until.ts'
-import {
-  readPage,
-  readStaticFile,
-  readStream,
-  sendForm,
-  talkOverWebSocket,
-  upload,
-  versionOf,
-} from './support/browse.ts'
+import { readStaticFile, servesPages, talkOverWebSocket, versionOf, visit } from './support/browse.ts'
 import { connectEngine } from './support/engine.ts'
 import { type Counted, watchForFailures } from './support/failures.ts'
 import { run } from './support/run.ts'
@@ -111,17 +103,6 @@ describe.skipIf(host === '')('the image', () => {
   })
 })
 
-const servesPages = (port: number) =>
-  until(
-    'the first page',
-    () =>
-      readPage(port).then(
-        () => true,
-        () => false,
-      ),
-    60_000,
-  )
-
 const told = ({ failed, total, kinds, retried }: Counted) =>
   `${failed} of ${total} requests failed${failed === 0 ? '' : `: ${JSON.stringify(kinds)}`}${retried === 0 ? '' : `; ${retried} kept connections closed, GETs asked again`}`
 
@@ -155,11 +136,7 @@ describe.skipIf(host === '')('the stack: nginx, and two replicas on Unix sockets
   })
 
   test('serves pages, files, forms, uploads, streams and WebSockets', async () => {
-    await readPage(port())
-    await readStaticFile(port())
-    await sendForm(port())
-    await upload(port())
-    await readStream(port())
+    await visit(port())
     await talkOverWebSocket(port())
   })
 
@@ -323,11 +300,7 @@ describe.skipIf(host === '')('the profile tcp: replicas over a private network',
   afterAll(() => stack?.down())
 
   test('serves pages, files, forms, uploads, streams and WebSockets', async () => {
-    await readPage(port())
-    await readStaticFile(port())
-    await sendForm(port())
-    await upload(port())
-    await readStream(port())
+    await visit(port())
     await talkOverWebSocket(port())
   })
 
@@ -359,10 +332,7 @@ describe.skipIf(host === '')('the other fronts', () => {
   test('Apache, before the same two replicas', async () => {
     const port = stack.ports.apache
     await servesPages(port)
-    await readStaticFile(port)
-    await sendForm(port)
-    await upload(port)
-    await readStream(port)
+    await visit(port)
     const watch = watchForFailures(port)
     await stack.up(['--no-deps', 'app-1'], { env: { APP_IMAGE: 'tsgi-site:2' } })
     await stack.healthy(await stack.container('app-1'))
@@ -374,10 +344,7 @@ describe.skipIf(host === '')('the other fronts', () => {
   test('none at all', async () => {
     const port = stack.ports.direct
     await servesPages(port)
-    await readStaticFile(port)
-    await sendForm(port)
-    await upload(port)
-    await readStream(port)
+    await visit(port)
     await talkOverWebSocket(port)
   })
 })

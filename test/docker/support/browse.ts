@@ -4,6 +4,28 @@ import { createHash, randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { WebSocket } from 'ws'
 import { httpRequest } from '../../support/http-client.ts'
+import { until } from '../../support/until.ts'
+
+/** Resolves when the first page comes. */
+export const servesPages = (port: number, deadlineMs = 60_000) =>
+  until(
+    'the first page',
+    () =>
+      readPage(port).then(
+        () => true,
+        () => false,
+      ),
+    deadlineMs,
+  )
+
+/** All that the site has but WebSockets, which not every front passes on. */
+export async function visit(port: number): Promise<void> {
+  await readPage(port)
+  await readStaticFile(port)
+  await sendForm(port)
+  await upload(port)
+  await readStream(port)
+}
 
 export async function readPage(port: number): Promise<void> {
   const page = await httpRequest({ port }, { path: '/' })
@@ -19,7 +41,7 @@ export async function readStaticFile(port: number): Promise<void> {
   expect(file.text).toContain('--accent')
 }
 
-export async function sendForm(port: number): Promise<void> {
+async function sendForm(port: number): Promise<void> {
   const type = ['Content-Type', 'application/x-www-form-urlencoded'] as const
   const sent = await httpRequest({ port }, { method: 'POST', path: '/form', headers: [type], body: 'name=Zo%C3%AB' })
   expect(sent.status).toBe(303)
@@ -34,7 +56,7 @@ export async function sendForm(port: number): Promise<void> {
 
 const UPLOAD_BYTES = 5 * 1024 * 1024
 
-export async function upload(port: number): Promise<void> {
+async function upload(port: number): Promise<void> {
   const body = randomBytes(UPLOAD_BYTES)
   const answer = await httpRequest({ port }, { method: 'POST', path: '/api/upload', body })
   expect(answer.status).toBe(200)
@@ -45,7 +67,7 @@ export async function upload(port: number): Promise<void> {
 }
 
 /** The events come one by one, not all at the end. */
-export async function readStream(port: number): Promise<void> {
+async function readStream(port: number): Promise<void> {
   const arrivalsMs: number[] = []
   let text = ''
   const answer = await httpRequest(
