@@ -7,9 +7,9 @@ import { startApache } from '../support/apache.ts'
 import { httpRequest } from '../support/http-client.ts'
 import type { Front } from '../support/nginx.ts'
 import { describeWith } from '../support/peers.ts'
-import { freePort } from '../support/ports.ts'
 import { openDescriptors } from '../support/proc.ts'
-import { onlyWorker, socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
+import { onlyWorker, socketPath, startTsgi } from '../support/tsgi.ts'
+import { type Pool, startPool, workersOf } from './pool.ts'
 import { behavioursApp, makeDocumentRoot } from './start-pair.ts'
 
 const status = async (front: Front, path: string): Promise<number> => (await httpRequest(front, { path })).status
@@ -78,23 +78,12 @@ describeWith(['apache2'], 'apache/app-fcgi-files.conf', () => {
 })
 
 describeWith(['apache2'], 'apache/load-balancing.conf', () => {
-  const instances: Tsgi[] = []
+  let pool: Pool
   let apache: Front
 
   beforeAll(async () => {
-    const addresses = [socketPath(), socketPath(), `127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]
-    const start = (address: string): Promise<Tsgi> =>
-      startTsgi({ app: behavioursApp, args: ['--uwsgi', address, '--workers', '1'] })
-    instances.push(...(await Promise.all(addresses.map(start))))
-    const [first = '', second = '', third = '', backup = ''] = addresses
-    const substitutions = {
-      '/run/tsgi/app-1.sock': first,
-      '/run/tsgi/app-2.sock': second,
-      '127.0.0.1:9001': third,
-      '127.0.0.1:9002': backup,
-      '/srv/app/public': makeDocumentRoot(),
-    }
-    apache = await startApache({ site: 'load-balancing.conf', substitutions })
+    pool = await startPool()
+    apache = await startApache({ site: 'load-balancing.conf', substitutions: pool.substitutions })
   })
 
   async function workersAsked(requests: number, cookie?: string): Promise<Set<string>> {
@@ -106,11 +95,8 @@ describeWith(['apache2'], 'apache/load-balancing.conf', () => {
     return workers
   }
 
-  const workersOf = (tsgis: readonly Tsgi[]): Set<string> =>
-    new Set(tsgis.flatMap((tsgi) => tsgi.workerPids()).map(String))
-
   test('requests go to every member and not to the standby', async () => {
-    expect(await workersAsked(30)).toEqual(workersOf(instances.slice(0, 3)))
+    expect(await workersAsked(30)).toEqual(workersOf(...pool.members))
   })
 
   test('a client that keeps its cookie stays with its member', async () => {
@@ -121,12 +107,13 @@ describeWith(['apache2'], 'apache/load-balancing.conf', () => {
   })
 
   test('a member that is gone is passed over, for POST too, and the standby answers when all are', async () => {
-    await instances[0]?.stop()
+    const [first, second, third] = pool.members
+    await first.stop()
     for (let request = 0; request < 10; request += 1) {
       expect((await httpRequest(apache, { method: 'POST', path: '/sum', body: 'x' })).status).toBe(200)
     }
-    await instances[1]?.stop()
-    await instances[2]?.stop()
-    expect(await workersAsked(5)).toEqual(workersOf(instances.slice(3)))
+    await second.stop()
+    await third.stop()
+    expect(await workersAsked(5)).toEqual(workersOf(pool.standby))
   })
 })

@@ -13,7 +13,8 @@ import { freePort } from '../support/ports.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
-import { behavioursApp, makeDocumentRoot } from './start-pair.ts'
+import { type Pool, startPool, workersOf } from './pool.ts'
+import { behavioursApp } from './start-pair.ts'
 
 const get = (front: Front, path: string): Promise<HttpResponse> => httpRequest(front, { path })
 
@@ -25,24 +26,12 @@ async function startBehind(file: string, substitutions: Record<string, string> =
 }
 
 describeWith(['nginx'], 'nginx/load-balancing.conf', () => {
-  const instances: Tsgi[] = []
+  let pool: Pool
   let nginx: Front
 
-  const startInstance = (address: string): Promise<Tsgi> =>
-    startTsgi({ app: behavioursApp, args: ['--uwsgi', address, '--workers', '1', '--graceful-timeout', '2'] })
-
   beforeAll(async () => {
-    const addresses = [socketPath(), socketPath(), `127.0.0.1:${await freePort()}`, `127.0.0.1:${await freePort()}`]
-    instances.push(...(await Promise.all(addresses.map(startInstance))))
-    const [first = '', second = '', third = '', backup = ''] = addresses
-    const substitutions = {
-      '/run/tsgi/app-1.sock': first,
-      '/run/tsgi/app-2.sock': second,
-      '127.0.0.1:9001': third,
-      '127.0.0.1:9002': backup,
-      '/srv/app/public': makeDocumentRoot(),
-    }
-    nginx = await startNginx({ sites: [{ file: 'load-balancing.conf', substitutions }] })
+    pool = await startPool(['--graceful-timeout', '2'])
+    nginx = await startNginx({ sites: [{ file: 'load-balancing.conf', substitutions: pool.substitutions }] })
   })
 
   async function workersAsked(requests: number): Promise<Set<string>> {
@@ -51,30 +40,27 @@ describeWith(['nginx'], 'nginx/load-balancing.conf', () => {
     return workers
   }
 
-  const workersOf = (tsgis: readonly (Tsgi | undefined)[]): Set<string> =>
-    new Set(tsgis.flatMap((tsgi) => tsgi?.workerPids() ?? []).map(String))
-
   test('requests go to every instance, on sockets and TCP, and not to the backup', async () => {
-    expect(await workersAsked(30)).toEqual(workersOf(instances.slice(0, 3)))
+    expect(await workersAsked(30)).toEqual(workersOf(...pool.members))
   })
 
   test('an instance killed under load costs nothing but what it was working on', async () => {
     const connections = 8
     const load = constantLoad({ url: `${nginx.url}/path/load`, connections })
     await until('load', () => load.tally().total > 500)
-    const victim = instances[0]
-    for (const pid of victim?.workerPids() ?? []) process.kill(pid, 'SIGKILL')
-    victim?.signal('SIGKILL')
+    const [victim, ...others] = pool.members
+    for (const pid of victim.workerPids()) process.kill(pid, 'SIGKILL')
+    victim.signal('SIGKILL')
     const killedAt = load.tally().total
     await until('load after the kill', () => load.tally().total > killedAt + 2_000)
     const { statuses, errors, total } = await load.stop()
     expect(errors).toEqual({})
     expect(statuses[200]).toBeGreaterThanOrEqual(total - connections)
-    expect(await workersAsked(20)).toEqual(workersOf(instances.slice(1, 3)))
+    expect(await workersAsked(20)).toEqual(workersOf(...others))
   })
 
   test('a POST that an instance lost is answered 502 and not sent to another one', async () => {
-    const alive = instances.slice(1)
+    const alive = [...pool.members.slice(1), pool.standby]
     const before = alive.map((tsgi) => tsgi.process.lines.length)
     /** Which instances the application said so in, once for each time. */
     const takers = (): Tsgi[] =>
@@ -92,9 +78,9 @@ describeWith(['nginx'], 'nginx/load-balancing.conf', () => {
   })
 
   test('the backup answers when no other instance is left', async () => {
-    for (const instance of instances.slice(0, 3)) await instance.stop()
+    for (const member of pool.members) await member.stop()
     const workers = await workersAsked(5)
-    expect(workers).toEqual(workersOf(instances.slice(3)))
+    expect(workers).toEqual(workersOf(pool.standby))
   })
 })
 
