@@ -1,16 +1,15 @@
 /** Bodies of a gigabyte that nobody buffers, and answers that do not wait for the body, over each protocol. */
 
 import { beforeAll, describe, expect, test } from 'vitest'
-import { httpRequest, openHttp } from '../support/http-client.ts'
+import { openHttp } from '../support/http-client.ts'
 import type { Front } from '../support/nginx.ts'
 import { startNginx } from '../support/nginx.ts'
 import { describeWith } from '../support/peers.ts'
-import { rssBytes } from '../support/proc.ts'
 import { onlyWorker, startTsgi } from '../support/tsgi.ts'
+import { ALLOWED_GROWTH_BYTES, MB, mostRssBytes, upload } from './large-bodies.ts'
 import type { Protocol, Transport } from './matrix.ts'
 import { addressOf, backendFor, behavioursApp, makeDocumentRoot, nginxSubstitutions } from './start-pair.ts'
 
-const MB = 1_000_000
 const SITES: Readonly<Record<Protocol, string>> = { uwsgi: 'app.conf', fastcgi: 'fastcgi.conf', scgi: 'scgi.conf' }
 const POOLS: Readonly<Record<Protocol, string>> = { uwsgi: 'tsgi_app', fastcgi: 'tsgi_fastcgi', scgi: 'tsgi_scgi' }
 
@@ -28,34 +27,19 @@ async function start(protocol: Protocol, transport: Transport, buffering: 'on' |
   return [nginx, await onlyWorker(tsgi)]
 }
 
-function* pieces(bytes: number): Generator<Uint8Array> {
-  const piece = Buffer.alloc(MB, 'tsgi')
-  for (let sent = 0; sent < bytes; sent += MB) yield piece
-}
-
 describeWith(['nginx'], 'an upload that nginx does not buffer', () => {
   // nginx before 1.29.6 announces a wrong CONTENT_LENGTH over SCGI then; what is wrong about it is nothing of ours.
   for (const protocol of ['uwsgi', 'fastcgi'] as const) {
     test(`1 GB over ${protocol} costs the worker less than 32 MB`, async () => {
       const [nginx, worker] = await start(protocol, 'unix', 'off')
-      const upload = (bytes: number) =>
-        httpRequest(nginx, {
-          method: 'POST',
-          path: '/sum',
-          headers: [['Content-Length', String(bytes)]],
-          body: pieces(bytes),
-        })
-      let most = 0
-      const sampling = setInterval(() => {
-        most = Math.max(most, rssBytes(worker))
-      }, 10)
       // V8 lets read buffers gather before it collects them: what a tenth of the body costs at most is the measure.
-      await upload(100 * MB)
-      const before = most
-      const { text } = await upload(1_000 * MB)
-      clearInterval(sampling)
+      const before = await mostRssBytes(worker, () => upload(nginx, 100 * MB))
+      let text = ''
+      const most = await mostRssBytes(worker, async () => {
+        text = (await upload(nginx, 1_000 * MB)).text
+      })
       expect(JSON.parse(text).bytes).toBe(1_000 * MB)
-      expect(most - before).toBeLessThan(32 * 1024 * 1024)
+      expect(most - before).toBeLessThan(ALLOWED_GROWTH_BYTES)
     })
   }
 })

@@ -9,10 +9,8 @@ import { describeWith } from '../support/peers.ts'
 import { rssBytes } from '../support/proc.ts'
 import { onlyWorker, socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
+import { ALLOWED_GROWTH_BYTES, MB, mostRssBytes, pieces, upload } from './large-bodies.ts'
 import { behavioursApp, makeDocumentRoot, nginxSubstitutions } from './start-pair.ts'
-
-const MB = 1_000_000
-const allowedGrowthBytes = 32 * 1024 * 1024
 
 describeWith(['nginx'], 'nginx/app.conf', () => {
   let tsgi: Tsgi
@@ -27,23 +25,9 @@ describeWith(['nginx'], 'nginx/app.conf', () => {
     worker = await onlyWorker(tsgi)
     // The first bodies pay for what is made once, and V8 lets some 40 MB of read buffers gather before it first collects
     // them: growth beyond that would be bodies held back.
-    await upload(60 * MB)
+    await upload(nginx, 60 * MB)
     await download(60 * MB)
   })
-
-  /** 1 MB at a time, so that this process holds no more than that. */
-  function* pieces(bytes: number): Generator<Uint8Array> {
-    const piece = Buffer.alloc(MB, 'tsgi')
-    for (let sent = 0; sent < bytes; sent += MB) yield piece
-  }
-
-  const upload = (bytes: number) =>
-    httpRequest(nginx, {
-      method: 'POST',
-      path: '/sum',
-      headers: [['Content-Length', String(bytes)]],
-      body: pieces(bytes),
-    })
 
   async function download(bytes: number): Promise<{ bytes: number; complete: boolean }> {
     const response = await httpRequest(nginx, { path: `/download?bytes=${bytes}`, onBody: () => undefined })
@@ -53,16 +37,7 @@ describeWith(['nginx'], 'nginx/app.conf', () => {
   /** How far the resident memory of the worker rose while `action` ran. */
   async function growthDuring(action: () => Promise<unknown>): Promise<number> {
     const before = rssBytes(worker)
-    let most = before
-    const sampling = setInterval(() => {
-      most = Math.max(most, rssBytes(worker))
-    }, 10)
-    try {
-      await action()
-    } finally {
-      clearInterval(sampling)
-    }
-    return most - before
+    return (await mostRssBytes(worker, action)) - before
   }
 
   test('a file below root is sent by nginx, and tsgi hears nothing of it', async () => {
@@ -106,10 +81,10 @@ describeWith(['nginx'], 'nginx/app.conf', () => {
     for (const piece of pieces(100 * MB)) sum.update(piece)
     let text = ''
     const growth = await growthDuring(async () => {
-      text = (await upload(100 * MB)).text
+      text = (await upload(nginx, 100 * MB)).text
     })
     expect(JSON.parse(text)).toEqual({ bytes: 100 * MB, sha256: sum.digest('hex') })
-    expect(growth).toBeLessThan(allowedGrowthBytes)
+    expect(growth).toBeLessThan(ALLOWED_GROWTH_BYTES)
   })
 
   test('a streamed response of 100 MB arrives whole and costs the worker less than 32 MB', async () => {
@@ -118,14 +93,16 @@ describeWith(['nginx'], 'nginx/app.conf', () => {
       seen = await download(100 * MB)
     })
     expect(seen).toEqual({ bytes: 100 * MB, complete: true })
-    expect(growth).toBeLessThan(allowedGrowthBytes)
+    expect(growth).toBeLessThan(ALLOWED_GROWTH_BYTES)
   })
 
   test('ten uploads and ten downloads at once cost the worker less than 32 MB', async () => {
     const growth = await growthDuring(() =>
-      Promise.all(Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? upload(10 * MB) : download(10 * MB)))),
+      Promise.all(
+        Array.from({ length: 10 }, (_, index) => (index % 2 === 0 ? upload(nginx, 10 * MB) : download(10 * MB))),
+      ),
     )
-    expect(growth).toBeLessThan(allowedGrowthBytes)
+    expect(growth).toBeLessThan(ALLOWED_GROWTH_BYTES)
   })
 })
 
