@@ -6,10 +6,11 @@
  * - `type`, `length`: CONTENT_TYPE and CONTENT_LENGTH, absent where they are empty
  * - `header`: `HTTP_*`, checked and merged
  * - `host`: HTTP_HOST, never merged
- * - `ignored`: `tsgi.*`, for a string must not replace the stream; HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE, for the bare
- *   forms count and the copies may disagree with them; HTTP_PROXY, the hole of httpoxy
+ * - `dropped`: checked as headers are, and never passed on: HTTP_CONTENT_LENGTH and HTTP_CONTENT_TYPE, for the bare forms count
+ *   and the copies may disagree with them; HTTP_PROXY, the hole of httpoxy
+ * - `ignored`: `tsgi.*`, for a string must not replace the stream
  */
-export type Role = 'plain' | 'path' | 'type' | 'length' | 'header' | 'host' | 'ignored'
+export type Role = 'plain' | 'path' | 'type' | 'length' | 'header' | 'host' | 'dropped' | 'ignored'
 
 const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
   ['REQUEST_URI', 'path'],
@@ -20,9 +21,9 @@ const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
   ['CONTENT_TYPE', 'type'],
   ['CONTENT_LENGTH', 'length'],
   ['HTTP_HOST', 'host'],
-  ['HTTP_CONTENT_LENGTH', 'ignored'],
-  ['HTTP_CONTENT_TYPE', 'ignored'],
-  ['HTTP_PROXY', 'ignored'],
+  ['HTTP_CONTENT_LENGTH', 'dropped'],
+  ['HTTP_CONTENT_TYPE', 'dropped'],
+  ['HTTP_PROXY', 'dropped'],
 ])
 
 export function roleOf(name: string): Role {

@@ -11,8 +11,9 @@ import {
   writeEndRequest,
   writeHeader,
 } from './fastcgi-records.ts'
-import { responseHead } from './response-head.ts'
+import { headLength, writeHead } from './response-head.ts'
 
+const STATUS = 'Status: '
 /** The empty STDOUT record and END_REQUEST. */
 const END_BYTES = HEADER_BYTES + 16
 /** The largest content that is a multiple of 8: only the last record of a long body has padding. */
@@ -70,8 +71,8 @@ function start(
   chunk: Uint8Array | undefined,
   last: boolean,
 ): Uint8Array {
-  const head = responseHead(`Status: ${status}`, headers)
-  const contentLength = head.length + (chunk === undefined ? 0 : chunk.length)
+  const length = headLength(STATUS, status, headers)
+  const contentLength = length + (chunk === undefined ? 0 : chunk.length)
   const endLength = last ? END_BYTES : 0
   let at: number
   let out: Buffer
@@ -80,14 +81,16 @@ function start(
     const padding = paddingFor(contentLength)
     out = Buffer.allocUnsafe(HEADER_BYTES + contentLength + padding + endLength)
     writeHeader(out, 0, TYPE.stdout, requestId, contentLength, padding)
-    out.write(head, HEADER_BYTES, 'latin1')
-    if (chunk !== undefined) out.set(chunk, HEADER_BYTES + head.length)
+    at = writeHead(out, HEADER_BYTES, STATUS, status, headers)
+    if (chunk !== undefined) out.set(chunk, at)
     at = HEADER_BYTES + contentLength
     for (const end = at + padding; at < end; at += 1) out[at] = 0
   } else {
     const body = chunk ?? new Uint8Array(0)
-    out = Buffer.allocUnsafe(streamBytes(head.length) + streamBytes(body.length) + endLength)
-    at = writeStream(out, 0, TYPE.stdout, requestId, Buffer.from(head, 'latin1'))
+    const head = Buffer.allocUnsafe(length)
+    writeHead(head, 0, STATUS, status, headers)
+    out = Buffer.allocUnsafe(streamBytes(length) + streamBytes(body.length) + endLength)
+    at = writeStream(out, 0, TYPE.stdout, requestId, head)
     at = writeStream(out, at, TYPE.stdout, requestId, body)
   }
   if (last) writeEnd(out, at, requestId)

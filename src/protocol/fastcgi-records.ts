@@ -143,7 +143,8 @@ export function parsePairs(block: Buffer, maxPairs: number, names: NameMemory): 
         `FastCGI: a variable without a name at byte ${pairAt} of PARAMS`,
       )
     }
-    pairs.push(names.read(place, block, at, valueAt, text, at), text.substring(valueAt, valueEnd))
+    pairs[2 * place] = names.read(place, block, at, valueAt, text, at)
+    pairs[2 * place + 1] = text.substring(valueAt, valueEnd)
     place += 1
     at = valueEnd
   }

@@ -15,7 +15,7 @@ import { ByteQueue } from './byte-queue.ts'
 import type { Decoder, DecoderLimits, Encoder, Protocol, RequestEvent } from './codec.ts'
 import { announcedLengthOf, parseLength } from './content-length.ts'
 import { NameMemory } from './name-memory.ts'
-import { joinHead, responseHead } from './response-head.ts'
+import { encodeHead } from './response-head.ts'
 
 const COLON = 0x3a
 const COMMA = 0x2c
@@ -210,7 +210,7 @@ function completedByNginx(params: string[], announcedLength: number): number {
 }
 
 const encoder: Encoder = {
-  start: (_requestId, status, headers, chunk) => joinHead(responseHead(`Status: ${status}`, headers), chunk),
+  start: (_requestId, status, headers, chunk) => encodeHead('Status: ', status, headers, chunk),
   chunk: (_requestId, bytes) => [bytes],
   end: () => undefined,
   abort: () => undefined,

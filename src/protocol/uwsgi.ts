@@ -12,7 +12,7 @@ import { TsgiError } from '../errors.ts'
 import type { Decoder, DecoderLimits, Encoder, Params, Protocol, RequestEvent } from './codec.ts'
 import { contentLengthOf } from './content-length.ts'
 import { NameMemory } from './name-memory.ts'
-import { joinHead, responseHead } from './response-head.ts'
+import { encodeHead } from './response-head.ts'
 
 const HEADER_BYTES = 4
 const MODIFIER_REQUEST = 0
@@ -178,14 +178,15 @@ function parseVariables(block: Buffer, start: number, end: number): Params {
   const text = block.toString('latin1', start, end)
   const params: string[] = []
   let at = start
-  let index = 0
+  let count = 0
   while (at < end) {
     const nameStart = at + 2
     const nameEnd = nameStart + sizeAt(block, at, start, end, 'name')
     const valueStart = nameEnd + 2
     const valueEnd = valueStart + sizeAt(block, nameEnd, start, end, 'value')
-    const name = names.read(index++, block, nameStart, nameEnd, text, nameStart - start)
-    params.push(name, text.substring(valueStart - start, valueEnd - start))
+    const name = names.read(count >> 1, block, nameStart, nameEnd, text, nameStart - start)
+    params[count++] = name
+    params[count++] = text.substring(valueStart - start, valueEnd - start)
     at = valueEnd
   }
   return params
@@ -208,7 +209,7 @@ function sizeAt(block: Buffer, at: number, start: number, end: number, what: 'na
 
 const encoder: Encoder = {
   start: (_requestId: number, status: string, headers: HeaderList, chunk: Uint8Array | undefined): Uint8Array =>
-    joinHead(responseHead(`HTTP/1.1 ${status}`, headers), chunk),
+    encodeHead('HTTP/1.1 ', status, headers, chunk),
   chunk: (_requestId: number, bytes: Uint8Array): readonly Uint8Array[] => [bytes],
   end: () => undefined,
   abort: () => undefined,

@@ -6,7 +6,7 @@ import type { Exchange } from '../gateway/exchange.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { KeptConnection, ListenerInfo } from '../messages.ts'
-import type { Counters } from '../metrics/counters.ts'
+import type { Counter, Counters } from '../metrics/counters.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import { Connection } from './connection.ts'
@@ -55,6 +55,7 @@ export class Connections implements ConnectionHost<Connection> {
   readonly #settings: ConnectionSettings
   readonly #log: Log
   readonly #counters: Counters
+  readonly #accepted: Counter
   /** Those that outlived their first turn. */
   readonly #open = new Set<Connection>()
   #unsettled: Connection[] = []
@@ -74,6 +75,7 @@ export class Connections implements ConnectionHost<Connection> {
     this.#settings = settings
     this.#log = log
     this.#counters = counters
+    this.#accepted = counters.counter('connections')
   }
 
   get lingerTimeoutMs(): number {
@@ -107,7 +109,7 @@ export class Connections implements ConnectionHost<Connection> {
 
   /** The fast path: a bare handle, read at once. */
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void {
-    this.#counters.add('connections')
+    this.#accepted.add(1)
     let transport: HandleTransport | undefined
     const kept = expected.length > 0 && expected.every((protocol) => protocol.keepsConnections)
     const connection = new Connection(this, { listener, expected }, (events) => {
@@ -123,7 +125,7 @@ export class Connections implements ConnectionHost<Connection> {
    * @param socket made with allowHalfOpen
    */
   acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], proxied?: Proxied): void {
-    this.#counters.add('connections')
+    this.#accepted.add(1)
     const connection = new Connection(
       this,
       { listener, expected, proxied },

@@ -9,7 +9,7 @@ import type { HeaderList, Upgraded } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { joinHead, responseHead } from '../protocol/response-head.ts'
+import { encodeHead } from '../protocol/response-head.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
@@ -76,7 +76,7 @@ export class UpgradeRequest implements Sink {
     ] as const) {
       if (!headers.some(([each]) => each.toLowerCase() === name.toLowerCase())) own.push([name, value])
     }
-    this.#transport.write(joinHead(responseHead(`HTTP/1.1 ${status}`, [...headers, ...own]), chunk))
+    this.#transport.write(encodeHead('HTTP/1.1 ', status, [...headers, ...own], chunk))
     if (last) this.end()
   }
 

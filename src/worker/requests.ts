@@ -10,7 +10,8 @@ import { variable } from '../gateway/variable.ts'
 import type { AccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
-import { type Counters, responseKey } from '../metrics/counters.ts'
+import { type Counter, type Counters, type Histogram, statusClass } from '../metrics/counters.ts'
+import type { StatusClass } from '../metrics/table.ts'
 import type { Params } from '../protocol/codec.ts'
 import { fileSize } from './file-wrapper.ts'
 
@@ -35,7 +36,13 @@ export class Requests {
   readonly #services: ExchangeServices
   readonly #log: Log
   readonly #accessLog: AccessLog | undefined
-  readonly #counters: Counters
+  readonly #begun: Counter
+  readonly #responses: Readonly<Record<StatusClass, Counter>>
+  readonly #responseBytes: Counter
+  readonly #aborted: Counter
+  readonly #applicationErrors: Counter
+  readonly #durations: Histogram
+  readonly #queueDurations: Histogram
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   readonly #inFlight = new Set<Exchange>()
   readonly #waiting: (() => void)[] = []
@@ -55,7 +62,18 @@ export class Requests {
     this.#settings = settings
     this.#log = log
     this.#accessLog = accessLog
-    this.#counters = counters
+    this.#begun = counters.counter('requests')
+    this.#responses = {
+      '2xx': counters.counter('responses.2xx'),
+      '3xx': counters.counter('responses.3xx'),
+      '4xx': counters.counter('responses.4xx'),
+      '5xx': counters.counter('responses.5xx'),
+    }
+    this.#responseBytes = counters.counter('responseBytes')
+    this.#aborted = counters.counter('aborted')
+    this.#applicationErrors = counters.counter('applicationErrors')
+    this.#durations = counters.histogram('requestDuration')
+    this.#queueDurations = counters.histogram('queueDuration')
     this.#services = {
       environ: settings.environ,
       maxBodyBytes: settings.maxBodyBytes,
@@ -119,7 +137,7 @@ export class Requests {
   #run(exchange: Exchange, params: Params): void {
     if (exchange.ended) return
     this.#total++
-    this.#counters.add('requests')
+    this.#begun.add(1)
     exchange.run(this.#application, params)
     // What was answered at once is over, and nobody could look for it meanwhile.
     if (!exchange.done) this.#inFlight.add(exchange)
@@ -127,15 +145,15 @@ export class Requests {
 
   #done(exchange: Exchange): void {
     const { outcome, environ } = exchange
-    const key = responseKey(outcome.status)
-    if (key !== undefined) this.#counters.add(key)
-    if (outcome.bytes > 0) this.#counters.add('responseBytes', outcome.bytes)
-    if (outcome.aborted) this.#counters.add('aborted')
+    const group = statusClass(outcome.status)
+    if (group !== undefined) this.#responses[group].add(1)
+    if (outcome.bytes > 0) this.#responseBytes.add(outcome.bytes)
+    if (outcome.aborted) this.#aborted.add(1)
     const durationMs = monotonicMs() - exchange.startedMs
-    this.#counters.observe('requestDuration', durationMs / 1000)
+    this.#durations.observe(durationMs / 1000)
     if (environ !== undefined) {
       const queued = queueSeconds(variable(environ, 'HTTP_X_REQUEST_START'))
-      if (queued !== undefined) this.#counters.observe('queueDuration', queued)
+      if (queued !== undefined) this.#queueDurations.observe(queued)
       this.#accessLog?.write({
         environ,
         status: outcome.status,
@@ -147,8 +165,8 @@ export class Requests {
         headers: outcome.status === 0 ? undefined : exchange.sentHeaders,
       })
     }
-    this.#inFlight.delete(exchange)
-    this.#runWaiting()
+    if (this.#inFlight.size > 0) this.#inFlight.delete(exchange)
+    if (this.#waiting.length > 0) this.#runWaiting()
     this.onDone()
   }
 
@@ -165,7 +183,7 @@ export class Requests {
   }
 
   #applicationError(exchange: Exchange, error: unknown): void {
-    this.#counters.add('applicationErrors')
+    this.#applicationErrors.add(1)
     this.#log.error(
       { err: asError(error), requestId: this.#idOf(exchange), request: lineOf(exchange) },
       'the application failed',

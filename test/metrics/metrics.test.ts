@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import type { Tick } from '../../src/messages.ts'
-import { Counters, responseKey } from '../../src/metrics/counters.ts'
+import { Counters, statusClass } from '../../src/metrics/counters.ts'
 import { exposeMetrics } from '../../src/metrics/expose.ts'
 import { COUNTERS, HISTOGRAMS, MASTER_METRICS, WORKER_GAUGES } from '../../src/metrics/table.ts'
 
@@ -29,9 +29,9 @@ const every = [
 describe('metrics', () => {
   test('workers are summed, those that are gone included, and their state is told one by one', async () => {
     const [gone, one, two] = [new Counters(), new Counters(), new Counters()]
-    gone.add('requests', 10)
+    gone.counter('requests').add(10)
     one.add('requests')
-    two.add('requests', 2)
+    two.counter('requests').add(2)
     one.add('responses.4xx')
     two.add('protocolErrors.TSGI_PROTOCOL_WRONG')
     const { text, contentType } = await exposeMetrics({
@@ -61,7 +61,8 @@ describe('metrics', () => {
 
   test('a histogram counts each value in every bucket above it', async () => {
     const counters = new Counters()
-    for (const seconds of [0.0004, 0.001, 0.2, 100]) counters.observe('requestDuration', seconds)
+    const durations = counters.histogram('requestDuration')
+    for (const seconds of [0.0004, 0.001, 0.2, 100]) durations.observe(seconds)
     const { text } = await exposeMetrics({ past: [], workers: [{ slot: 1, tick: tick(counters) }], master })
     for (const line of [
       'tsgi_request_duration_seconds_bucket{le="0.0005"} 1',
@@ -79,7 +80,7 @@ describe('metrics', () => {
 
   test('with no worker alive the past is still told', async () => {
     const gone = new Counters()
-    gone.add('requests', 7)
+    gone.counter('requests').add(7)
     const { text } = await exposeMetrics({ past: gone.snapshot(), workers: [], master: { ...master, workers: 0 } })
     expect(text).toMatch(/^tsgi_requests_total 7$/m)
     expect(text).toMatch(/^tsgi_workers 0$/m)
@@ -96,12 +97,6 @@ describe('metrics', () => {
   })
 
   test('a response belongs to the class of its status', () => {
-    expect([0, 200, 304, 404, 599].map(responseKey)).toEqual([
-      undefined,
-      'responses.2xx',
-      'responses.3xx',
-      'responses.4xx',
-      'responses.5xx',
-    ])
+    expect([0, 200, 304, 404, 599].map(statusClass)).toEqual([undefined, '2xx', '3xx', '4xx', '5xx'])
   })
 })
