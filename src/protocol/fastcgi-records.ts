@@ -75,7 +75,7 @@ export function writeHeader(
 /** FCGI_END_REQUEST, appStatus 0: 16 bytes. */
 export function writeEndRequest(out: Uint8Array, at: number, requestId: number, protocolStatus: number): void {
   writeHeader(out, at, TYPE.endRequest, requestId, 8, 0)
-  out.fill(0, at + HEADER_BYTES, at + 16)
+  for (let index = at + HEADER_BYTES; index < at + 16; index += 1) out[index] = 0
   out[at + 12] = protocolStatus
 }
 

@@ -13,6 +13,7 @@ export class SocketTransport implements Transport {
   /** Where the descriptor is known, a write is tried at once: no write request, no callback (8.4 against 9.5 us a request). */
   readonly #fd: number | undefined
   #ended = false
+  #paused = false
   #lingering: NodeJS.Timeout | undefined
 
   /** @param socket made with allowHalfOpen; its data must reach `events.data` in one of the two ways of net.Socket */
@@ -59,6 +60,8 @@ export class SocketTransport implements Transport {
   }
 
   flow(wanted: boolean): void {
+    if (wanted !== this.#paused) return
+    this.#paused = !wanted
     if (wanted) this.#socket.resume()
     else this.#socket.pause()
   }
