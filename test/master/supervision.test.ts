@@ -45,6 +45,7 @@ describe('workers', () => {
     const pool = await startFakePool({ config: { workers: 1 } })
     const { pid } = await pool.ask('garbage')
     await pool.server.waitForLog(/broke its channel to the master/)
+    await gone([pid])
     expect((await pool.ask()).pid).not.toBe(pid)
   })
 

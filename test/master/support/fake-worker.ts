@@ -101,7 +101,6 @@ function answer(command: string, socket: Socket): void {
   requestsTotal += 1
   if (command === 'hang') for (;;);
   if (command === 'retire') channel.send({ kind: 'retire', why: 'asked to' })
-  if (command === 'garbage') channelSocket.write(Buffer.alloc(64, 0xff))
   if (command.startsWith('exit ')) process.exit(Number(command.slice('exit '.length)))
   const { slot, generation } = boot
   const who = {
@@ -117,7 +116,10 @@ function answer(command: string, socket: Socket): void {
     home: process.env['HOME'],
     systemd: Object.keys(process.env).filter((name) => /^(?:NOTIFY_SOCKET|WATCHDOG_)/.test(name)),
   }
-  socket.end(JSON.stringify(who))
+  socket.end(JSON.stringify(who), () => {
+    // The master kills for it: not before the answer is out.
+    if (command === 'garbage') channelSocket.write(Buffer.alloc(64, 0xff))
+  })
 }
 
 function leaveIfDone(): void {
