@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type Identity, identityVariables, workerIdentity } from '../master/privileges.ts'
+import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { Sockets } from '../master/sockets.ts'
 import { startWorker, WORKER_MAIN } from '../master/worker-process.ts'
 import type { WorkerMessage } from '../messages.ts'
@@ -57,7 +57,7 @@ export async function checkApplication(
         {
           main: WORKER_MAIN,
           boot: { slot: 1, generation: 1, application, options, listeners: listeners.map(({ info }) => info) },
-          environment: workerEnvironment(options, identity, environment),
+          environment: workerEnvironment(environment, identity, options),
           cwd: options.chdir,
           identity,
         },
@@ -87,14 +87,4 @@ const LOAD_EXIT_CODE = 3
 
 function failure(message: string): Checked {
   return { ok: false, exitCode: LOAD_EXIT_CODE, message, stack: '' }
-}
-
-/** What a worker would be started with. */
-export function workerEnvironment(
-  options: Options,
-  identity: Identity | undefined,
-  environment: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
-  const pairs = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
-  return { ...environment, ...identityVariables(identity), ...Object.fromEntries(pairs) }
 }

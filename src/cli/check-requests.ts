@@ -5,10 +5,9 @@ import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
 import { TsgiError } from '../errors.ts'
-import { workerIdentity } from '../master/privileges.ts'
+import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { nodeArguments } from '../master/worker-process.ts'
 import type { Options } from '../options/table.ts'
-import { workerEnvironment } from './check-application.ts'
 import { type CheckAnswer, type CheckedRequest, type CheckOrder, parseCheckAnswer } from './check-messages.ts'
 
 const CHANNEL_FD = 3
@@ -24,7 +23,7 @@ export async function checkRequests(
   const child = spawn(process.execPath, nodeArguments(childModule(), identity), {
     // What the application prints is no output of ours.
     stdio: ['ignore', 2, 2, 'pipe'],
-    env: workerEnvironment(options, identity, environment),
+    env: workerEnvironment(environment, identity, options),
     ...(options.chdir === undefined ? {} : { cwd: options.chdir }),
   })
   const pipe = child.stdio[CHANNEL_FD]

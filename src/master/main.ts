@@ -11,7 +11,7 @@ import { Master, type Setup } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { openServiceNotifier } from './notify.ts'
 import { writePidfile } from './pidfile.ts'
-import { giveLogFiles, type Identity, identityVariables, workerIdentity } from './privileges.ts'
+import { giveLogFiles, type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
 import { watchSignals } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
@@ -104,7 +104,6 @@ function workerStart(
   tls: TlsIdentity | undefined,
 ): WorkerStart {
   const { generation, options, listeners } = setup
-  const variables = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
   return {
     main: run.workerMain ?? WORKER_MAIN,
     boot: {
@@ -115,7 +114,7 @@ function workerStart(
       ...(tls && { tls }),
       listeners: listeners.map(({ info }) => info),
     },
-    environment: { ...process.env, ...identityVariables(identity), ...Object.fromEntries(variables) },
+    environment: workerEnvironment(process.env, identity, options),
     cwd: options.chdir,
     identity,
   }

@@ -2,6 +2,7 @@
 
 import { closeSync, fchownSync, fstatSync, openSync } from 'node:fs'
 import { asError, TsgiError } from '../errors.ts'
+import type { Options } from '../options/table.ts'
 import { findGroup, findUser, groupsOf } from './accounts.ts'
 
 export interface Identity {
@@ -41,8 +42,18 @@ export function workerIdentity(options: {
   return { uid: user.uid, gid, groups: groupsOf(user.name, gid), name: user.name, home: user.home }
 }
 
+/** What a worker is started with: `--env` has the last word. */
+export function workerEnvironment(
+  environment: NodeJS.ProcessEnv,
+  identity: Identity | undefined,
+  options: Pick<Options, 'env'>,
+): NodeJS.ProcessEnv {
+  const variables = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  return { ...environment, ...identityVariables(identity), ...Object.fromEntries(variables) }
+}
+
 /** What a login would set; `undefined` leaves the master's. */
-export function identityVariables(identity: Identity | undefined): Readonly<Record<string, string>> {
+function identityVariables(identity: Identity | undefined): Readonly<Record<string, string>> {
   if (identity?.name === undefined) return {}
   const home = identity.home === undefined ? {} : { HOME: identity.home }
   return { USER: identity.name, LOGNAME: identity.name, ...home }
