@@ -5,6 +5,7 @@ import { type Loaded, loadOptions } from '../options/load.ts'
 import type { RawSources } from '../options/parse.ts'
 import type { Parsed } from '../options/parsed.ts'
 import { requireListener } from '../options/rules.ts'
+import { START_RULES } from './start-rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
 
 export interface ApplicationRun extends Loaded {
@@ -21,6 +22,7 @@ export async function prepareRun(invocation: Invocation, preset?: RawSources['pr
     ...invocation.input,
     ...(preset === undefined ? {} : { preset }),
     rules: [
+      ...START_RULES,
       ({ options }: Parsed) => requireListener(options),
       ({ options }: Parsed) => (namedApplication(operands, options) === undefined ? [NO_APPLICATION] : []),
     ],

@@ -11,6 +11,7 @@ import { namedApplication } from './application-run.ts'
 import { type Checked, checkApplication } from './check-application.ts'
 import type { CheckedRequest } from './check-messages.ts'
 import { checkRequests } from './check-requests.ts'
+import { START_RULES } from './start-rules.ts'
 import { refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 import { columns, paint, print } from './terminal.ts'
 
@@ -40,7 +41,7 @@ export const check: Subcommand = {
   ],
   run: async (invocation) => {
     refuseExtras(invocation, 1, 'one application is checked at a time')
-    const loaded = await loadOptions(invocation.input)
+    const loaded = await loadOptions({ ...invocation.input, rules: START_RULES })
     const { options } = loaded
     const named = namedApplication(invocation.operands, options)
     const application = named === undefined ? undefined : resolve(options.chdir ?? invocation.input.cwd, named)

@@ -145,7 +145,7 @@ export function atomField(name: string): Field {
     if (make !== undefined) return make(subject)
     throw new TsgiError(
       'TSGI_USAGE',
-      `access log format: %(${name})s: after the brace i (request header), o (response header) or e (variable) is wanted`,
+      `%(${name})s: after the brace i (request header), o (response header) or e (variable) is wanted`,
     )
   }
   const atom = Object.hasOwn(ATOMS, name) ? Object.entries(ATOMS).find(([key]) => key === name)?.[1] : undefined
@@ -153,7 +153,7 @@ export function atomField(name: string): Field {
   const names = Object.keys(ATOMS)
   const near = nearest(name, names) ?? names.find((key) => key.toLowerCase() === name.toLowerCase())
   const hint = near === undefined ? `known are ${names.join(' ')}` : `did you mean %(${near})s?`
-  throw new TsgiError('TSGI_USAGE', `access log format: there is no atom %(${name})s; ${hint}`)
+  throw new TsgiError('TSGI_USAGE', `there is no atom %(${name})s; ${hint}`)
 }
 
 /** As CGI names a request header (RFC 3875 section 4.1.18); the two that it names otherwise stay bare. */

@@ -1,6 +1,6 @@
 /** From a format to a function that makes lines; everything that can be found out beforehand is. */
 
-import { TsgiError } from '../errors.ts'
+import { describe, TsgiError } from '../errors.ts'
 import { variable } from '../gateway/variable.ts'
 import { type AccessEntry, atomField, type Field, requestTarget } from './access-atoms.ts'
 import { createIsoClock } from './clock.ts'
@@ -23,7 +23,7 @@ function compileText(format: string): (entry: AccessEntry) => string {
   if (!format.includes('%(')) {
     throw new TsgiError(
       'TSGI_USAGE',
-      `access log format: ${format}: off, json, combined or a text with atoms like %(h)s is wanted`,
+      `${describe(format)} is no format of access logs; wanted: off, json, combined or a text with atoms like %(h)s`,
     )
   }
   const fields: Field[] = []
@@ -41,7 +41,7 @@ function compileText(format: string): (entry: AccessEntry) => string {
       append('%')
       continue
     }
-    if (ending !== 's') throw new TsgiError('TSGI_USAGE', `access log format: an s is missing after ${match[0]}`)
+    if (ending !== 's') throw new TsgiError('TSGI_USAGE', `an s is missing after ${match[0]}`)
     fields.push(atomField(name))
     literals.push('')
   }
