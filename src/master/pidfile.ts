@@ -1,12 +1,12 @@
 /** The file that tells others the master's process id. */
 
-import { readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { asError, TsgiError } from '../errors.ts'
 
 /**
  * Writes our id, whole or not at all. A file that a killed master left behind is replaced.
  * @returns removes the file, if it is still ours.
- * @throws TsgiError TSGI_USAGE when the process it names is alive, or the file cannot be written.
+ * @throws TsgiError TSGI_USAGE when the process it names is alive, what is there is no such file, or it cannot be written.
  */
 export function writePidfile(path: string, pid = process.pid): () => void {
   const other = readPid(path)
@@ -16,11 +16,18 @@ export function writePidfile(path: string, pid = process.pid): () => void {
       `${path} names process ${other}, which is running; stop it, or choose another --pidfile`,
     )
   }
+  if (other === undefined && !isFree(path)) {
+    throw new TsgiError(
+      'TSGI_USAGE',
+      `--pidfile ${path}: something that holds no process id is there, and tsgi does not overwrite it; choose another path`,
+    )
+  }
   const fresh = `${path}.${pid}`
   try {
     writeFileSync(fresh, `${pid}\n`, { mode: 0o644 })
     renameSync(fresh, path)
   } catch (thrown) {
+    rmSync(fresh, { force: true })
     throw new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${asError(thrown).message}`, {
       cause: thrown,
     })
@@ -41,8 +48,19 @@ function readPid(path: string): number | undefined {
     const text = readFileSync(path, 'utf8').trim()
     return /^[1-9]\d{0,9}$/.test(text) ? Number(text) : undefined
   } catch {
-    // No file, or not ours to read: writing it will tell.
+    // No file, or not ours to read.
     return undefined
+  }
+}
+
+/** Nothing is there, or an empty file: as root, a slip of the pen would take the place of a program, or of /dev/null. */
+function isFree(path: string): boolean {
+  try {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found === undefined || (found.isFile() && found.size === 0)
+  } catch {
+    // A folder that may not be entered: writing will tell.
+    return true
   }
 }
 

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -81,13 +81,25 @@ describe('--pidfile', () => {
     expect(readFileSync(path, 'utf8')).toBe(`${process.ppid}\n`)
   })
 
-  test.each(['4194999\n', 'no number', ''])('with %j is replaced', (text) => {
+  test.each(['4194999\n', ''])('with %j is replaced', (text) => {
     const path = join(tempDir(), 'tsgi.pid')
     writeFileSync(path, text)
     const remove = writePidfile(path)
     expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)
     remove()
     expect(existsSync(path)).toBe(false)
+  })
+
+  test('is not written over what somebody else may need', () => {
+    const folder = tempDir()
+    const program = join(folder, 'app.ts')
+    writeFileSync(program, 'export {}')
+    mkdirSync(join(folder, 'run'))
+    for (const path of [program, join(folder, 'run'), '/dev/null']) {
+      expect(() => writePidfile(path)).toThrow(`--pidfile ${path}: something that holds no process id is there`)
+    }
+    expect(readFileSync(program, 'utf8')).toBe('export {}')
+    expect(readdirSync(folder)).toEqual(['app.ts', 'run'])
   })
 
   test('is not removed once it names another', () => {
