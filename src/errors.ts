@@ -144,6 +144,18 @@ function thawed(error: Error): Error {
   return copy
 }
 
+/** The error and what caused it, outermost first; a circle of causes ends where it closes. */
+export function causes(thrown: unknown): Error[] {
+  const found: Error[] = []
+  for (let error: unknown = thrown; ; ) {
+    const next = asError(error)
+    if (found.includes(next) || found.length > 10) return found
+    found.push(next)
+    if (next.cause === undefined || next.cause === error) return found
+    error = next.cause
+  }
+}
+
 /** A short text for any value, safe to put into a message: what an operator needs to recognise it. */
 export function describe(value: unknown): string {
   if (value === null) return 'null'

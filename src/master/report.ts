@@ -3,6 +3,8 @@
 import type { WorkerMessage } from '../messages.ts'
 import { describeExit, type WorkerExit, type WorkerView } from './roster.ts'
 
+const USAGE_EXIT_CODE = 2
+
 /** What the master needs of a logger. */
 export interface MasterLog {
   debug(fields: object, message: string): void
@@ -28,7 +30,7 @@ export function reportMessage(log: MasterLog, worker: WorkerView | undefined, me
       log.info({ ...fields, bootMs: message.bootMs, interface: message.interface }, `${name} is ready`)
       break
     case 'failed':
-      log.error({ ...fields, ...errorField(message) }, `${name} could not load the application: ${message.message}`)
+      log.error({ ...fields, ...errorField(message) }, `${name} ${failedAt(message.exitCode)}: ${message.message}`)
       break
     case 'retire':
       log.info(fields, `${name} asks to be replaced: ${message.why}`)
@@ -49,7 +51,11 @@ export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit)
   else log.error(fields, `${nameOf(worker)} died: ${describeExit(worker, exit)}`)
 }
 
+const failedAt = (exitCode: number): string =>
+  exitCode === USAGE_EXIT_CODE ? 'could not start' : 'could not load the application'
+
 /** As pino's readers show errors; nothing where there is no stack. */
 export function errorField({ message, stack }: { readonly message: string; readonly stack: string }): object {
-  return stack === '' ? {} : { err: { type: 'Error', message, stack } }
+  // pino takes the type from the class.
+  return stack === '' ? {} : { err: Object.assign(new Error(message), { stack }) }
 }

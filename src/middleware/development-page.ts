@@ -1,7 +1,7 @@
 /** The page for the developer: what was thrown, where in the source, how it came there, and the request that did it. */
 
 import type { Environ } from '../application.ts'
-import { asError } from '../errors.ts'
+import { asError, causes } from '../errors.ts'
 import { text } from '../gateway/text.ts'
 import { escapeHtml } from './html.ts'
 import { codeAround, parseStack, type StackFrame } from './stack-frames.ts'
@@ -29,18 +29,6 @@ ${parts.join('\n')}
 <p class="line">This page is for development: it shows the source to whoever can reach it.</p>
 </html>
 `
-}
-
-/** The error and what caused it, outermost first; a circle of causes ends where it closes. */
-export function causes(thrown: unknown): Error[] {
-  const found: Error[] = []
-  for (let error: unknown = thrown; ; ) {
-    const next = asError(error)
-    if (found.includes(next) || found.length > 10) return found
-    found.push(next)
-    if (next.cause === undefined || next.cause === error) return found
-    error = next.cause
-  }
 }
 
 async function errorPart(error: Error, index: number): Promise<string> {

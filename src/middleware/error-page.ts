@@ -1,11 +1,11 @@
 /** What the visitor gets when an application throws: nothing of the inside in production, all of it in development. */
 
 import type { Application, Body, Environ, HeaderList, Status } from '../application.ts'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, causes, TsgiError } from '../errors.ts'
 import { variable } from '../gateway/variable.ts'
 import { closeBody } from './body.ts'
 import { copyEnviron } from './copy-environ.ts'
-import { causes, developmentPage } from './development-page.ts'
+import { developmentPage } from './development-page.ts'
 import { trackFileBodies } from './file-bodies.ts'
 import { escapeHtml } from './html.ts'
 import { status } from './status.ts'

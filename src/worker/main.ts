@@ -4,7 +4,7 @@ import type { SendHandle } from 'node:child_process'
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { monotonicMs } from '../clock.ts'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, causes, TsgiError } from '../errors.ts'
 import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { createLog, type Log } from '../log/logger.ts'
@@ -124,9 +124,13 @@ function indexOf(message: unknown): number | undefined {
   return typeof message.listener === 'number' ? message.listener : undefined
 }
 
+/** Where the application failed. What tsgi found to be wrong is in the message, and nobody is helped by where it did so. */
 function stackOf(error: Error): string {
-  const cause = error.cause instanceof Error ? `\ncaused by: ${error.cause.stack ?? error.cause.message}` : ''
-  return `${error.stack ?? error.message}${cause}`
+  if (error instanceof TsgiError && error.kind === 'usage') return ''
+  return causes(error)
+    .filter((each) => !(each instanceof TsgiError))
+    .map(({ stack, message }) => stack ?? message)
+    .join('\ncaused by: ')
 }
 
 async function leave(channel: Channel, loaded: LoadedApplication, log: Log): Promise<void> {

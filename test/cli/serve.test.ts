@@ -1,0 +1,62 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, test } from 'vitest'
+import { setup } from '../support/build-setup.ts'
+import { tempDir } from '../support/temp-dir.ts'
+import { runTsgi } from './run-tsgi.ts'
+
+beforeAll(setup)
+
+interface LogLine {
+  readonly level: string
+  readonly msg: string
+  readonly err?: { readonly type: string; readonly message: string; readonly stack: string }
+}
+
+describe('what keeps workers from starting is told once, as what it is', () => {
+  /** @returns what the log has on the level `error`: a line */
+  async function failure(args: readonly string[], files: Readonly<Record<string, string>> = {}) {
+    const cwd = tempDir('tsgi-serve-')
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text)
+    const serve = ['serve', ...args, '--uwsgi', './app.sock', '--workers', '1', '--log-format', 'json']
+    const { code, stderr } = await runTsgi(serve, { cwd })
+    // pino's own lines.
+    const lines = stderr
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LogLine)
+    const errors = lines.filter(({ level }) => level === 'error')
+    expect(errors).toHaveLength(1)
+    expect(existsSync(join(cwd, 'app.sock'))).toBe(false)
+    return { code, error: errors[0] }
+  }
+
+  test('an application that is not there, without a stack of tsgi', async () => {
+    const { code, error } = await failure(['gone.mjs'])
+    expect(code).toBe(3)
+    expect(error?.msg).toMatch(/^worker 1 \(pid \d+\) could not load the application: there is no file .*gone\.mjs$/)
+    expect(error?.err).toBeUndefined()
+  })
+
+  test('an application that fails as it is loaded, with its stack and those of its causes', async () => {
+    const cause = `new Error('refused', { cause: new RangeError('no such port') })`
+    const { code, error } = await failure(['app.mjs'], {
+      'app.mjs': `throw new Error('no database', { cause: ${cause} })`,
+    })
+    expect(code).toBe(3)
+    expect(error?.msg).toContain('could not load the application: app.mjs could not be loaded: no database')
+    expect(error?.err?.type).toBe('Error')
+    expect(error?.err?.stack).toMatch(
+      /^Error: no database\n[\s\S]*app\.mjs:1:[\s\S]*\ncaused by: Error: refused\n[\s\S]*\ncaused by: RangeError: no such port\n/,
+    )
+    expect(error?.err?.stack).not.toContain('TsgiError')
+  })
+
+  test('a log file that cannot be opened is not taken for a mistake of the application', async () => {
+    const args = ['app.mjs', '--access-log', 'json', '--access-log-file', 'no/such/folder.log']
+    const { code, error } = await failure(args, { 'app.mjs': 'export const application = () => []' })
+    expect(code).toBe(2)
+    expect(error?.msg).toMatch(/^worker 1 \(pid \d+\) could not start: cannot open the log file .*folder\.log: ENOENT/)
+    expect(error?.err).toBeUndefined()
+  })
+})
