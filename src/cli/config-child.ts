@@ -52,10 +52,14 @@ async function readConfig(path: string): Promise<ConfigAnswer> {
   }
 }
 
-/** Without the frames of Node, tsx and this file: the author of the configuration looks for their own. */
+/** Without the frames of Node, tsx, esbuild and tsgi: the author of the configuration looks for their own. */
 function ownFrames(stack: string): string {
   const lines = stack.split('\n')
-  return lines.filter((line) => !/^ +at .*(?:node:internal|[/\\]tsx[/\\]dist|config-child)/.test(line)).join('\n')
+  return lines
+    .filter(
+      (line) => !/^ +at .*(?:node:|[/\\]tsx[/\\]dist|esbuild[/\\]lib|config-child|worker[/\\]typescript)/.test(line),
+    )
+    .join('\n')
 }
 
 const answer = await readConfig(process.argv[2] ?? '')

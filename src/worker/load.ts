@@ -5,6 +5,7 @@ import { basename, extname, resolve } from 'node:path'
 import { asError, describe, TsgiError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
+import { placeOf } from './syntax-error.ts'
 import { importFile, type TsLoader } from './typescript.ts'
 
 export interface LoadSettings {
@@ -46,7 +47,7 @@ export async function loadApplication(spec: string, settings: LoadSettings): Pro
   const file = basename(path)
   const { module, loader } = await importFile(path, settings.tsLoader, settings.say ?? (() => undefined)).catch(
     (error: unknown) => {
-      throw loadError(`${file} could not be loaded: ${firstLine(error)}`, error)
+      throw loadError(`${file} could not be loaded: ${reasonOf(error)}`, error)
     },
   )
   const picked = pickExport(module, wanted.name)
@@ -102,7 +103,7 @@ function readableFile(path: string): Stats | undefined {
     const user = process.getuid?.() ?? '?'
     throw new TsgiError(
       'TSGI_LOAD',
-      `user ${user} may not read ${path} (${firstLine(error)}): let that user read it and enter the folders above it, or serve as another (--user)`,
+      `user ${user} may not read ${path} (${reasonOf(error)}): let that user read it and enter the folders above it, or serve as another (--user)`,
       { cause: error },
     )
   }
@@ -125,7 +126,7 @@ async function settle(picked: Picked, { call }: Spec, file: string): Promise<Pic
     return { exported: result, exportName: call ? `${exportName}()` : exportName }
   } catch (error) {
     if (error instanceof TsgiError) throw error
-    throw loadError(`${file}: ${exportName}${call ? '()' : ''} failed: ${firstLine(error)}`, error)
+    throw loadError(`${file}: ${exportName}${call ? '()' : ''} failed: ${reasonOf(error)}`, error)
   }
 }
 
@@ -145,7 +146,12 @@ function loadError(message: string, error: unknown): TsgiError {
   return new TsgiError('TSGI_LOAD', message, { cause: asError(error) })
 }
 
-function firstLine(error: unknown): string {
+/** In a line: what is wrong and, where it is the syntax, in which. */
+function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : describe(error)
-  return message.split('\n')[0] ?? ''
+  const [first = '', second] = message.split('\n')
+  // esbuild: a heading, and below it a line for each mistake, which begins with its place.
+  if (first.endsWith(':') && second !== undefined) return second.trim()
+  const place = error instanceof SyntaxError ? placeOf(error) : undefined
+  return place === undefined ? first : `${place}: ${first}`
 }

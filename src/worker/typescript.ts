@@ -8,6 +8,7 @@ import { createRequire, register } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { TsgiError } from '../errors.ts'
+import { located } from './syntax-error.ts'
 
 export type TsLoader = 'auto' | 'native' | 'tsx'
 
@@ -27,7 +28,7 @@ export async function importFile(path: string, tsLoader: TsLoader, say: (message
   if (!isTypeScript(path)) {
     // Compiled from TypeScript, maybe: then its stacks name the source.
     process.setSourceMapsEnabled(true)
-    return { module: await import(url), loader: 'node' }
+    return { module: await importLocated(url), loader: 'node' }
   }
   if (tsLoader === 'tsx' || (tsLoader === 'auto' && !canStripTypes())) {
     return { module: await importWithTsx(path), loader: 'tsx' }
@@ -42,9 +43,17 @@ export async function importFile(path: string, tsLoader: TsLoader, say: (message
     return { module: await import(url), loader: 'native' }
   } catch (error) {
     const why = tsLoader === 'auto' ? beyondStripping(error) : undefined
-    if (why === undefined) throw error
+    if (why === undefined) throw await located(error, url)
     say(`${path} is loaded with tsx: Node's own type stripping stopped at ${why}`)
     return { module: await importWithTsx(path, '?tsx'), loader: 'tsx' }
+  }
+}
+
+async function importLocated(url: string): Promise<unknown> {
+  try {
+    return await import(url)
+  } catch (error) {
+    throw await located(error, url)
   }
 }
 

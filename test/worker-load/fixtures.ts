@@ -109,6 +109,12 @@ export const application = (): string => word.text
 `,
   'esm/single.ts': `export const handle = (): string => 'ok'
 `,
+  'esm/imports-syntax.mjs': `import './syntax.mjs'
+`,
+  'esm/syntax.mjs': `export const application = () => 'ok'
+
+export const broken = ;
+`,
   'esm/syntax.ts': `export const application = (): string => 'ok'
 
 const = 1

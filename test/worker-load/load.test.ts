@@ -182,6 +182,17 @@ describe('an application that does not load says what was found and what was wan
     expect(`${message} ${stack}`).toMatch(/syntax\.ts(?:\?tsx)?:3/)
   })
 
+  test.each(['esm/syntax.mjs', 'esm/imports-syntax.mjs'])('a syntax error in JavaScript is located: %s', (file) => {
+    const { code, message, stack } = load(file)
+    expect(code).toBe('TSGI_LOAD')
+    expect(message).toMatch(/ could not be loaded: \/.*\/esm\/syntax\.mjs:3: Unexpected token ';'$/)
+    expect(stack).toMatch(/^export const broken = ;\n {22}\^$/m)
+  })
+
+  test('of a syntax error in TypeScript, the message tells what it is', () => {
+    expect(load('esm/syntax.ts', 'tsx').message).toMatch(/could not be loaded: .*syntax\.ts:3:\d+: ERROR: /)
+  })
+
   test('compiled JavaScript with a source map fails at the line of its source', () => {
     const { stack } = load('esm/compiled.js')
     expect(stack).toMatch(/original\.ts:5:/)
