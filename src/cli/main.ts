@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { asError, TsgiError } from '../errors.ts'
+import { CONTROL_COMMANDS } from '../master/control-messages.ts'
 import { nearest } from '../nearest.ts'
 import { check } from './check.ts'
 import { ctl } from './ctl.ts'
@@ -81,11 +82,20 @@ function isCommand(word: string): boolean {
 }
 
 function refuseCommand(word: string): number {
-  const names = SUBCOMMANDS.map((subcommand) => subcommand.name)
-  const meant = /[./]/.test(word) ? `serve ${word}` : nearest(word, names)
-  const hint = meant === undefined ? `the commands are ${names.join(', ')}` : `did you mean tsgi ${meant}?`
+  const meant = meantBy(word)
+  const names = SUBCOMMANDS.map(({ name }) => name).join(', ')
+  const hint = meant === undefined ? `the commands are ${names}` : `did you mean tsgi ${meant}?`
   printProblem(`there is no command ${JSON.stringify(word)}; ${hint}`)
   return USAGE_EXIT_CODE
+}
+
+function meantBy(word: string): string | undefined {
+  if (/[./]/.test(word)) return `serve ${word}`
+  if (Object.hasOwn(CONTROL_COMMANDS, word)) return `ctl ${word}`
+  return nearest(
+    word,
+    SUBCOMMANDS.map(({ name }) => name),
+  )
 }
 
 /** @returns the exit code that the error stands for */

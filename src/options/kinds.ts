@@ -189,7 +189,7 @@ export function account(placeholder: 'USER' | 'GROUP'): Kind<string, string | nu
 /** `/shop`: what a request path begins with; no slash at its end. */
 export const urlPrefix: Kind<string, string> = {
   placeholder: 'PATH',
-  expected: 'a path prefix such as /shop',
+  expected: 'a path prefix such as /shop, without a slash at its end',
   schema: read(z.string(), (raw, context) =>
     /^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse(context),
   ),

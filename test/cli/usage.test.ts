@@ -77,6 +77,7 @@ describe('a mistake ends with exit code 2, says what was meant, and starts nothi
 
   test('a command that does not exist', async () => {
     expect(await mistake(['sevre'])).toEqual(['tsgi: there is no command "sevre"; did you mean tsgi serve?'])
+    expect(await mistake(['reload'])).toEqual(['tsgi: there is no command "reload"; did you mean tsgi ctl reload?'])
     expect(await mistake(['app.ts'])).toEqual(['tsgi: there is no command "app.ts"; did you mean tsgi serve app.ts?'])
   })
 
@@ -113,6 +114,15 @@ describe('a mistake ends with exit code 2, says what was meant, and starts nothi
 
   test('a value that is missing', async () => {
     expect(await mistake(['serve', 'a.ts', '--backlog'])).toEqual(['tsgi: --backlog NUMBER: the value is missing'])
+  })
+
+  test('what only the workers would stumble over', async () => {
+    const args = ['app.ts', '--access-log', '%(hh)s', '--chdir', '/nowhere/at/all']
+    for (const command of [['check'], ['serve', '--http', ':0']]) {
+      const lines = await mistake([...command, ...args])
+      expect(lines[0]).toMatch(/^tsgi: --access-log: there is no atom %\(hh\)s; /)
+      expect(lines[1]).toBe('tsgi: --chdir: there is no folder /nowhere/at/all')
+    }
   })
 
   test('a variable that no option has', async () => {
