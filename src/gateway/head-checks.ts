@@ -27,22 +27,21 @@ const knownStatuses = new Map<string, number>()
 
 /** @throws TsgiError TSGI_APP_BAD_STATUS | TSGI_APP_BAD_HEADER, naming what was wrong */
 export function checkHead(status: unknown, headers: unknown): Head {
-  const code = checkStatus(status)
+  if (typeof status !== 'string') throw badStatus(status)
+  const code = codeOf(status)
   if (!Array.isArray(headers))
     throw badHeader(`the headers must be an array of [name, value] pairs, not ${describe(headers)}`)
   const copy: (readonly [string, string])[] = []
   let contentLength: number | undefined
   for (const entry of headers) {
-    const [name, value] = checkEntry(entry)
-    if (classOf(name) === 'content-length') contentLength = checkContentLength(value, contentLength)
-    copy.push([name, value])
+    const pair = checkEntry(entry)
+    if (classOf(pair[0]) === 'content-length') contentLength = checkContentLength(pair[1], contentLength)
+    copy.push(pair)
   }
-  // A status that passed is a string: checkStatus looked.
-  return { status: String(status), code, headers: copy, contentLength }
+  return { status, code, headers: copy, contentLength }
 }
 
-function checkStatus(status: unknown): number {
-  if (typeof status !== 'string') throw badStatus(status)
+function codeOf(status: string): number {
   const known = knownStatuses.get(status)
   if (known !== undefined) return known
   if (!STATUS.test(status) || status.endsWith('\n')) throw badStatus(status)

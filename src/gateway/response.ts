@@ -8,7 +8,7 @@ import { TsgiError } from '../errors.ts'
 import { isBytes } from './chunk.ts'
 import { checkHead, type Head } from './head-checks.ts'
 import { badChunk, type ChunkTaker } from './pull.ts'
-import { finalHeaders, isBodyless, statusWithReason } from './response-rules.ts'
+import { finalHeaders, isBodyless, statusWithReason, withContentLength } from './response-rules.ts'
 import type { Sink } from './sink.ts'
 
 /** The exchange, as its response sees it. */
@@ -125,7 +125,7 @@ export class Response implements ChunkTaker {
   declareLength(bytes: number): void {
     const head = this.#head
     if (this.#headSent || head === undefined || head.contentLength !== undefined) return
-    this.#head = { ...head, headers: [...head.headers, ['Content-Length', String(bytes)]], contentLength: bytes }
+    this.#head = { ...head, headers: withContentLength(head.headers, bytes), contentLength: bytes }
   }
 
   /**

@@ -47,7 +47,7 @@ export class Connection implements TransportEvents, Carrier {
   /** Requests between the last two sweeps. */
   recentRequests = 0
   #state: State = 'open'
-  readonly #waiters = new Waiters()
+  #waiters: Waiters | undefined
 
   constructor(
     host: ConnectionHost<Connection>,
@@ -144,7 +144,7 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   drained(): void {
-    this.#waiters.release()
+    this.#waiters?.release()
   }
 
   closed(): void {
@@ -166,6 +166,7 @@ export class Connection implements TransportEvents, Carrier {
 
   waitForDrain(): Promise<void> {
     if (this.over || !this.#transport.saturated) return Promise.resolve()
+    this.#waiters ??= new Waiters()
     return this.#waiters.wait()
   }
 

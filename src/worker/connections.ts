@@ -116,7 +116,8 @@ export class Connections implements ConnectionHost<Connection> {
       transport = new HandleTransport(handle, events, kept, listener.transport === 'tcp')
       return transport
     })
-    transport?.open()
+    // By the end of this turn most front servers have written: a socket that waits for them would cost more than the request.
+    if (transport?.open() === false) this.unsettled(connection)
     this.#add(connection)
   }
 

@@ -28,32 +28,46 @@ function readBytes(length: number): Buffer {
 
 export class HandleTransport implements Transport {
   readonly #handle: RawHandle
+  /** Asked once: it is an accessor in C++. */
+  readonly #fd: number
   readonly #events: TransportEvents
   /** Connections that are kept read into the shared buffer; their sockets have no 'data' events of their own. */
   readonly #kept: boolean
   readonly #tcp: boolean
   #socket: SocketTransport | undefined
+  /** Nothing has been read. */
+  #silent = true
   #closed = false
 
   constructor(handle: RawHandle, events: TransportEvents, kept: boolean, tcp: boolean) {
     this.#handle = handle
+    this.#fd = handle.fd
     this.#kept = kept
     this.#tcp = tcp
     this.#events = events
   }
 
-  /** Reads what has arrived; where nothing has, the event loop will tell. */
-  open(): void {
+  /**
+   * Reads what has arrived.
+   * @returns false where nothing has, yet: `settle` reads once more
+   */
+  open(): boolean {
+    // A kept connection becomes a socket in any case; made here, it is outside of every application's async context.
+    if (this.#kept) this.#adopted()
+    return this.#read()
+  }
+
+  #read(): boolean {
     let length = -1
     try {
-      length = readSync(this.#handle.fd, readBuffer)
+      length = readSync(this.#fd, readBuffer)
     } catch {
       // EAGAIN: the front server connected first and writes next. Anything else the socket will meet and report.
     }
-    // A kept connection becomes a socket in any case; made here, it is outside of every application's async context.
-    if (this.#kept) this.#adopted()
-    if (length > 0) this.#events.data(readBytes(length))
-    else this.settle()
+    if (length <= 0) return false
+    this.#silent = false
+    this.#events.data(readBytes(length))
+    return true
   }
 
   get saturated(): boolean {
@@ -66,7 +80,7 @@ export class HandleTransport implements Transport {
       this.#socket.write(bytes)
       return
     }
-    const written = writeNow(this.#handle.fd, bytes)
+    const written = writeNow(this.#fd, bytes)
     if (written < bytes.length) this.#adopted().write(bytes.subarray(written))
   }
 
@@ -105,7 +119,8 @@ export class HandleTransport implements Transport {
   }
 
   settle(): void {
-    if (!this.#closed) this.#adopted()
+    if (this.settled || (this.#silent && this.#read())) return
+    this.#adopted()
   }
 
   get settled(): boolean {
@@ -115,7 +130,7 @@ export class HandleTransport implements Transport {
   #adopted(): SocketTransport {
     if (this.#socket !== undefined) return this.#socket
     const socket = this.#kept ? adopt(this.#handle, this.#sharedRead()) : adopt(this.#handle, {})
-    this.#socket = new SocketTransport(socket, this.#events, { fd: this.#handle.fd })
+    this.#socket = new SocketTransport(socket, this.#events, { fd: this.#fd })
     if (this.#kept) socket.resume()
     if (this.#tcp) socket.setNoDelay(true)
     return this.#socket

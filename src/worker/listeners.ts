@@ -10,7 +10,7 @@ import type { ListenerInfo, TlsIdentity } from '../messages.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import type { Proxied } from './first-bytes.ts'
-import { isRawHandle, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
+import { isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
 export interface ListenerSettings {
@@ -119,7 +119,8 @@ export class Listeners {
     const guarded = listener.transport === 'tcp'
     handle.onconnection = (status, client) => {
       this.#accepted += 1
-      if (status !== 0 || !isRawHandle(client)) {
+      // That it is one, the probe has shown.
+      if (status !== 0 || client === undefined) {
         this.#acceptFailed(listener, `error ${status}`)
         return
       }
