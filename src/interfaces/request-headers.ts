@@ -75,10 +75,16 @@ function eachSent(sent: SentVariables, variables: Variables, unchunked: boolean,
     if (first !== FIRST_OF_HTTP && first !== FIRST_OF_CONTENT) continue
     const name = headerName(key)
     // One that is not remembered has an object of its own each time.
-    if (name === undefined || name.metIn === lists || (name.metIn === 0 && sent.indexOf(key) < index)) continue
+    if (name === undefined || name.metIn === lists || (name.metIn === 0 && isRepeated(sent, index))) continue
     name.metIn = lists
     visitOne(name, variables[key], unchunked, visit)
   }
+}
+
+/** Whether the name at `index` stands before it already: a name, for the client can write the same into a value. */
+function isRepeated(sent: SentVariables, index: number): boolean {
+  for (let before = 0; before < index; before += 2) if (sent[before] === sent[index]) return true
+  return false
 }
 
 function visitOne(name: HeaderName, value: unknown, unchunked: boolean, visit: Visit): void {
