@@ -93,10 +93,14 @@ export class SocketTransport implements Transport {
   }
 
   detach(): Socket {
+    const socket = this.#socket
     clearTimeout(this.#lingering)
     this.#forget()
-    this.#socket.once('close', () => this.#events.closed())
-    return this.#socket
+    // 'close' tells whoever has it all there is; where nobody listens to errors, one client's reset would end the worker.
+    socket.on('error', () => undefined)
+    socket.once('close', () => this.#events.closed())
+    if (this.#paused) forgetPause(socket)
+    return socket
   }
 
   get movable(): boolean {
@@ -126,6 +130,12 @@ export class SocketTransport implements Transport {
   }
 
   readonly settled = true
+}
+
+/** A stream that was paused stays so when somebody listens to 'data', unless it forgets that: there is no other way to tell it. */
+function forgetPause(socket: Socket): void {
+  const state: unknown = Reflect.get(socket, '_readableState')
+  if (typeof state === 'object' && state !== null) Reflect.set(state, 'flowing', null)
 }
 
 /** Bytes that the kernel took at once; 0 for any reason it did not, which the socket's own write will meet again. */

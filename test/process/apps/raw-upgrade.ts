@@ -1,0 +1,20 @@
+/** Takes connections over, late, listens to nothing on them but 'data', and says how many bytes came. */
+
+import { setTimeout as wait } from 'node:timers/promises'
+import type { Application } from 'tsgi'
+
+export const application: Application = async (environ, startResponse) => {
+  const upgrade = environ['tsgi.upgrade']
+  if (upgrade === undefined) throw new Error('there is no tsgi.upgrade')
+  if (environ.PATH_INFO === '/late') await wait(200)
+  const { socket, head } = await upgrade(startResponse)
+  let bytes = head.length
+  const tell = (): boolean => socket.write(`${bytes} bytes\n`)
+  socket.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    tell()
+  })
+  socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n')
+  tell()
+  return []
+}
