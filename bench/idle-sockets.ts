@@ -54,6 +54,8 @@ export async function openSockets(protocol: SocketProtocol, path: string, count:
   try {
     await Promise.all(Array.from({ length: AT_A_TIME }, openSome))
   } catch (error) {
+    // The others of those that are under way begin no more.
+    begun = count
     for (const socket of sockets) socket.destroy()
     throw error
   }
@@ -78,7 +80,8 @@ function openOne(protocol: SocketProtocol, path: string): Promise<Socket> {
         give(new Error(`a handshake was answered with ${head.split('\r\n')[0]}`))
         return
       }
-      socket.removeAllListeners().setTimeout(0)
+      // What ends a connection is 'close'; an error only says why.
+      socket.removeAllListeners().setTimeout(0).on('error', () => undefined)
       resolve(socket)
     })
     socket.write(handshakeBytes(protocol))
@@ -92,8 +95,6 @@ export class IdleSockets {
   constructor(sockets: readonly Socket[]) {
     this.#sockets = sockets
     for (const socket of sockets) {
-      // What ends a connection is 'close'; an error only says why.
-      socket.on('error', () => undefined)
       socket.on('close', () => {
         this.#lost++
       })
