@@ -65,7 +65,10 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   #body: unknown
   /** Where it is more than an array that goes out in one piece. */
   #pull: BodyPull | undefined
+  /** Given up by the worker or by the client: what the application still writes is rejected with the reason. */
   #aborted = false
+  /** Less was sent than the response is. */
+  #cutShort = false
   #error: unknown
   /** Why the request ended abnormally: the reason of `tsgi.signal`. */
   #abortReason: unknown
@@ -110,7 +113,7 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   }
 
   get outcome(): Outcome {
-    const outcome = { status: this.#response.status, bytes: this.#response.bytes, aborted: this.#aborted }
+    const outcome = { status: this.#response.status, bytes: this.#response.bytes, aborted: this.#cutShort }
     return this.#error === undefined ? outcome : { ...outcome, error: this.#error }
   }
 
@@ -163,7 +166,7 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     this.#error = reason
     this.#aborted = true
     if (!this.#response.headSent && reason.status !== undefined) this.#response.answer(reason.status)
-    else this.#sink.abort()
+    else this.#breakOff()
     this.#finish(reason)
   }
 
@@ -177,9 +180,14 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     if (!this.#response.headSent) this.#response.answer(status ?? '500 Internal Server Error')
     else {
       this.#aborted = true
-      this.#sink.abort()
+      this.#breakOff()
     }
     this.#finish(error ?? asError(error))
+  }
+
+  #breakOff(): void {
+    this.#cutShort = true
+    this.#sink.abort()
   }
 
   completed(): void {

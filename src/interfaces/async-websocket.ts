@@ -150,8 +150,8 @@ class WebSocketConnection {
     this.#answer = answer
     // Not by the signal: its controller and its listener are a kilobyte for each connection. Where the socket of a WebSocket
     // closed in order, `ws` knows the code.
-    environ['tsgi.after'](({ aborted }) => {
-      if (aborted) this.#closed(1006, '')
+    environ['tsgi.after'](({ aborted, error }) => {
+      if (aborted || error !== undefined) this.#closed(1006, '')
     })
   }
 

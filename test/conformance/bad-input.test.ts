@@ -263,7 +263,7 @@ describe('an application that', () => {
     const each = all.map(async (gateway) => {
       const { conversation, id } = gateway.open({ path: '/late-body?kind=watched' })
       expectPlainError(await conversation.answer(), 504, 'Gateway Timeout')
-      expect(await gateway.over(id)).toMatchObject({ status: 504, error: 'TSGI_REQUEST_TIMEOUT' })
+      expect(await gateway.over(id)).toMatchObject({ status: 504, aborted: false, error: 'TSGI_REQUEST_TIMEOUT' })
       await gateway.saying(id, /^closed after 0 pulls$/)
       expect(messages(gateway.said(id))).toEqual([
         'the request ran longer than 4000 ms (--request-timeout): aborted',
