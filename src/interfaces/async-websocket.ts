@@ -3,6 +3,7 @@
 import http from 'node:http'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Body, Environ, HeaderList, StartResponse, Write } from '../application.ts'
+import { asBuffer } from '../as-buffer.ts'
 import { asError, describe } from '../errors.ts'
 import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
@@ -60,7 +61,7 @@ export class WebSockets implements Leaving {
     const { socket, head } = await upgrade(startResponse)
     const request = upgradeRequest(environ, socket, undefined, Request)
     this.#acceptances.set(request, acceptance)
-    const first = Buffer.from(head.buffer, head.byteOffset, head.byteLength)
+    const first = asBuffer(head)
     return new Promise((resolve, reject) => {
       const left = (): void => reject(new Error('the client left during the WebSocket handshake'))
       socket.once('close', left)

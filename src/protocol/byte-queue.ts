@@ -3,6 +3,8 @@
  * joined. Nothing is copied twice by the same cut, so 64 KB fed one byte at a time stays linear.
  */
 
+import { asBuffer } from '../as-buffer.ts'
+
 const EMPTY = Buffer.alloc(0)
 /** Room made at least when bytes are kept: the rest of a record header is mostly smaller. */
 const MIN_KEPT_BYTES = 64
@@ -24,7 +26,7 @@ export class ByteQueue {
   /** Holds a reference to `bytes` until they are taken or `detach` is called. */
   push(bytes: Uint8Array): void {
     if (this.#fedStart < this.#fed.length) this.detach()
-    this.#fed = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#fed = asBuffer(bytes)
     this.#fedStart = 0
   }
 

@@ -3,6 +3,7 @@
  * balancer in front. It stands at the very beginning of a connection or nowhere: call this before anything else is read.
  */
 
+import { asBuffer } from '../as-buffer.ts'
 import { describe, TsgiError } from '../errors.ts'
 import { formatIpv4, formatIpv6, parseIpv4, parseIpv6 } from './ip-text.ts'
 
@@ -35,7 +36,7 @@ const malformed = (what: string): TsgiError => new TsgiError('TSGI_PROTOCOL_MALF
  * @throws TsgiError TSGI_PROTOCOL_MALFORMED: there is none, or it is wrong
  */
 export function parseProxyHeader(bytes: Uint8Array): ProxyHeader | undefined {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const view = asBuffer(bytes)
   if (view.length === 0) return undefined
   if (view[0] === V1_SIGNATURE[0]) return parseV1(view)
   return parseV2(view)

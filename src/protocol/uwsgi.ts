@@ -8,6 +8,7 @@
  */
 
 import type { HeaderList } from '../application.ts'
+import { asBuffer } from '../as-buffer.ts'
 import { TsgiError } from '../errors.ts'
 import type { Decoder, DecoderLimits, Encoder, Params, Protocol, RequestEvent } from './codec.ts'
 import { contentLengthOf } from './content-length.ts'
@@ -24,9 +25,6 @@ const PONG = Uint8Array.of(MODIFIER_PING, 0, 0, 1)
 const names = new NameMemory()
 
 const NO_BYTES = Buffer.alloc(0)
-
-/** Taken once: the global `Buffer` is an accessor. */
-const { isBuffer } = Buffer
 
 const malformed = (what: string): TsgiError => new TsgiError('TSGI_PROTOCOL_MALFORMED', `uwsgi: ${what}`)
 
@@ -57,7 +55,7 @@ class UwsgiDecoder implements Decoder {
   }
 
   feed(bytes: Uint8Array): void {
-    this.#fed = isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+    this.#fed = asBuffer(bytes)
     this.#at = 0
   }
 

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import type { Environ } from '../../application.ts'
+import { asBuffer } from '../../as-buffer.ts'
 import type { SentVariables } from '../../gateway/sent.ts'
 import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
 import type { ClientSocket } from './client-socket.ts'
@@ -124,8 +125,7 @@ export class BodyFeed {
           return
         }
         const { value } = result
-        const chunk = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-        if (this.#request.push(chunk)) this.pull(onError)
+        if (this.#request.push(asBuffer(value))) this.pull(onError)
       },
       (error: unknown) => {
         this.#isReading = false

@@ -3,6 +3,7 @@
 import type http from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Body, Environ, StartResponse } from '../../application.ts'
+import { asBuffer } from '../../as-buffer.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
 import { ClientSocket } from './client-socket.ts'
 import { fillRequest, type GatewayRequest, type RequestConstructor } from './request.ts'
@@ -49,7 +50,7 @@ export async function runUpgrade(
   const { socket, head } = await upgrade(startResponse)
   if (environ['HTTP_UPGRADE']?.toLowerCase() === 'websocket') upgrades.add(socket)
   const request = upgradeRequest(environ, socket, server, Request)
-  server.emit('upgrade', request, socket, Buffer.from(head.buffer, head.byteOffset, head.byteLength))
+  server.emit('upgrade', request, socket, asBuffer(head))
   return []
 }
 
