@@ -17,6 +17,8 @@ export class ByteQueue {
   /** The chunk of the last `push`, not copied. */
   #fed: Buffer = EMPTY
   #fedStart = 0
+  /** Of the last `takeSpan`. */
+  spanStart = 0
 
   /** Bytes that wait. */
   get length(): number {
@@ -69,6 +71,19 @@ export class ByteQueue {
     const bytes = this.#kept.subarray(this.#keptStart, this.#keptStart + count)
     this.#dropKept(count)
     return bytes
+  }
+
+  /** `take` without a view: the bytes stand in what is returned from `spanStart` on, and are valid as long. @throws RangeError beyond `length` */
+  takeSpan(count: number): Buffer {
+    if (this.#keptStart < this.#keptEnd) {
+      this.spanStart = 0
+      return this.take(count)
+    }
+    const start = this.#fedStart
+    if (start + count > this.#fed.length) throw new RangeError(`${count} bytes of ${this.length}`)
+    this.spanStart = start
+    this.#fedStart = start + count
+    return this.#fed
   }
 
   /** Drops `count` bytes. @throws RangeError beyond `length` */

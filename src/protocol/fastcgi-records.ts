@@ -85,37 +85,22 @@ export function endRequestRecord(requestId: number, protocolStatus: number): Uin
   return record
 }
 
-/** Section 4.2: the answer to a management record of a type that is not understood. */
-export function unknownTypeRecord(type: number): Uint8Array {
-  const record = new Uint8Array(16)
-  writeHeader(record, 0, TYPE.unknownType, 0, 8, 0)
-  record[HEADER_BYTES] = type
-  return record
-}
-
-/** Section 4.1: names and values are below 128 bytes each. */
-export function getValuesResultRecord(values: readonly (readonly [name: string, value: string])[]): Uint8Array {
-  const content = values
-    .map(([name, value]) => `${String.fromCharCode(name.length, value.length)}${name}${value}`)
-    .join('')
-  const padding = paddingFor(content.length)
-  const record = Buffer.alloc(HEADER_BYTES + content.length + padding)
-  writeHeader(record, 0, TYPE.getValuesResult, 0, content.length, padding)
-  record.write(content, HEADER_BYTES, 'latin1')
-  return record
-}
-
 /**
- * Decodes a whole stream of name-value pairs: name, value, name, value, ... The error is returned, not thrown: the records
+ * Decodes a whole stream of name-value pairs, which is `block[start, end)`: name, value, name, value, ... The error is returned, not thrown: the records
  * around the pairs are sound, and the request can still be answered.
  */
-export function parsePairs(block: Buffer, maxPairs: number, names: NameMemory): string[] | TsgiError {
+export function parsePairs(
+  block: Buffer,
+  start: number,
+  end: number,
+  maxPairs: number,
+  names: NameMemory,
+): string[] | TsgiError {
   // One string and substrings of it: a third of the cost of a string per name and value.
-  const text = block.toString('latin1')
-  const end = block.length
+  const text = block.toString('latin1', start, end)
   const pairs: string[] = []
   let place = 0
-  let at = 0
+  let at = start
   while (at < end) {
     if (place === maxPairs) {
       return new TsgiError('TSGI_PROTOCOL_TOO_LARGE', `FastCGI: more than ${maxPairs} variables`)
@@ -124,27 +109,27 @@ export function parsePairs(block: Buffer, maxPairs: number, names: NameMemory): 
     let nameLength = block[at] ?? 0
     if (nameLength < 0x80) at += 1
     else {
-      nameLength = longLengthAt(block, at)
+      nameLength = longLengthAt(block, at, end)
       at += 4
     }
-    let valueLength = block[at] ?? LACKING
+    let valueLength = at < end ? (block[at] ?? 0) : LACKING
     if (valueLength < 0x80) at += 1
     else if (valueLength !== LACKING) {
-      valueLength = longLengthAt(block, at)
+      valueLength = longLengthAt(block, at, end)
       at += 4
     }
     // Sums of two 31-bit lengths: exact in a double, where 32-bit integers would wrap (CVE-2025-23016 in libfcgi).
     const valueAt = at + nameLength
     const valueEnd = valueAt + valueLength
-    if (valueEnd > end) return pairBeyondEnd(pairAt, nameLength, valueLength, end - at)
+    if (valueEnd > end) return pairBeyondEnd(pairAt - start, nameLength, valueLength, end - at)
     if (nameLength === 0) {
       return new TsgiError(
         'TSGI_PROTOCOL_BAD_REQUEST',
-        `FastCGI: a variable without a name at byte ${pairAt} of PARAMS`,
+        `FastCGI: a variable without a name at byte ${pairAt - start} of PARAMS`,
       )
     }
-    pairs[2 * place] = names.read(place, block, at, valueAt, text, at)
-    pairs[2 * place + 1] = text.substring(valueAt, valueEnd)
+    pairs[2 * place] = names.read(place, block, at, valueAt, text, at - start)
+    pairs[2 * place + 1] = text.substring(valueAt - start, valueEnd - start)
     place += 1
     at = valueEnd
   }
@@ -154,8 +139,8 @@ export function parsePairs(block: Buffer, maxPairs: number, names: NameMemory): 
 /** Stands for a length that is cut off: more than any 31-bit length, so the sum is past every end. */
 const LACKING = 2 ** 32
 
-function longLengthAt(block: Buffer, at: number): number {
-  return at + 4 > block.length ? LACKING : block.readUInt32BE(at) & 0x7f_ff_ff_ff
+function longLengthAt(block: Buffer, at: number, end: number): number {
+  return at + 4 > end ? LACKING : block.readUInt32BE(at) & 0x7f_ff_ff_ff
 }
 
 function pairBeyondEnd(at: number, nameLength: number, valueLength: number, left: number): TsgiError {

@@ -14,17 +14,16 @@ import { ByteQueue } from './byte-queue.ts'
 import type { Decoder, DecoderLimits, Protocol, RequestEvent } from './codec.ts'
 import { announcedLengthOf, forgetMinusOne } from './content-length.ts'
 import { fastcgiEncoder } from './fastcgi-encoder.ts'
+import { unknownTypeRecord, valuesAnswer } from './fastcgi-management.ts'
 import {
   endRequestRecord,
   FLAG_KEEP_CONNECTION,
-  getValuesResultRecord,
   HEADER_BYTES,
   PROTOCOL_STATUS,
   parsePairs,
   ROLE_RESPONDER,
   TYPE,
   typeName,
-  unknownTypeRecord,
   VERSION,
 } from './fastcgi-records.ts'
 import { NameMemory } from './name-memory.ts'
@@ -32,12 +31,9 @@ import { ParamsBlock } from './params-block.ts'
 import { RequestsById } from './requests-by-id.ts'
 
 const BEGIN_REQUEST_BYTES = 8
-/** A process may usually hold 1024 descriptors. */
-const DEFAULT_MAX_CONNECTIONS = 1024
 
 /** Kept over connections: without FCGI_KEEP_CONN each request is a new one. */
 const names = new NameMemory()
-const askedNames = new NameMemory()
 
 interface ActiveRequest {
   readonly requestId: number
@@ -184,17 +180,10 @@ class FastcgiDecoder implements Decoder {
   }
 
   #readGetValues(): RequestEvent {
-    const asked = parsePairs(this.#takeContent(), this.#limits.maxParams, askedNames)
-    if (asked instanceof TsgiError) throw this.#malformed(`cannot be read: ${asked.message}`)
+    const bytes = valuesAnswer(this.#takeContent(), this.#limits)
+    if (bytes instanceof TsgiError) throw this.#malformed(`cannot be read: ${bytes.message}`)
     this.#skipContent()
-    const { maxRequests, maxConnections = DEFAULT_MAX_CONNECTIONS } = this.#limits
-    const values: (readonly [string, string])[] = [
-      ['FCGI_MAX_CONNS', String(maxConnections)],
-      ['FCGI_MAX_REQS', String(maxRequests)],
-      ['FCGI_MPXS_CONNS', maxRequests > 1 ? '1' : '0'],
-    ]
-    const known = values.filter(([name]) => asked.some((text, index) => index % 2 === 0 && text === name))
-    return { kind: 'reply', bytes: getValuesResultRecord(known), close: false }
+    return { kind: 'reply', bytes, close: false }
   }
 
   #readBeginRequest(): RequestEvent | undefined {
@@ -273,9 +262,10 @@ class FastcgiDecoder implements Decoder {
   /** Pairs may be cut anywhere between records (libfcgi cuts every 8184 bytes): the content is joined, then decoded. */
   #readParams(): void {
     const request = this.#request
-    const piece = this.#takeContent()
+    const length = this.#countContent()
+    const piece = this.#queue.takeSpan(length)
     if (request !== undefined) {
-      request.block.append(piece, this.#contentLeft)
+      request.block.append(piece, this.#queue.spanStart, length, this.#contentLeft)
       if (request.block.borrowed) {
         this.#detachBorrower()
         this.#borrower = request
@@ -290,7 +280,9 @@ class FastcgiDecoder implements Decoder {
   }
 
   #begin(request: ActiveRequest): RequestEvent {
-    const params = parsePairs(request.block.take(), this.#limits.maxParams, names)
+    const { block } = request
+    const params = parsePairs(block.bytes, block.start, block.start + block.length, this.#limits.maxParams, names)
+    block.clear()
     if (params instanceof TsgiError) return this.#refuse(request, params)
     const announced = announcedLengthOf(params)
     if (announced instanceof TsgiError && !forgetMinusOne(params)) return this.#refuse(request, announced)
@@ -355,10 +347,15 @@ class FastcgiDecoder implements Decoder {
 
   /** What has arrived of the content of this record. */
   #takeContent(): Buffer {
+    return this.#queue.take(this.#countContent())
+  }
+
+  /** How much of it that is; counted as read. */
+  #countContent(): number {
     const count = Math.min(this.#contentLeft, this.#queue.length)
     this.#contentLeft -= count
     this.#offset += count
-    return this.#queue.take(count)
+    return count
   }
 
   /** This record is done with: passes over what is left of it. */

@@ -7,11 +7,21 @@ const NO_BYTES = Buffer.alloc(0)
 
 export class ParamsBlock {
   #bytes: Buffer = NO_BYTES
+  #start = 0
   #length = 0
   #borrowed = false
 
   get length(): number {
     return this.#length
+  }
+
+  /** They stand in it from `start` on, `length` of them. */
+  get bytes(): Buffer {
+    return this.#bytes
+  }
+
+  get start(): number {
+    return this.#start
   }
 
   /** `bytes` belong to somebody else until `detach`. */
@@ -20,31 +30,31 @@ export class ParamsBlock {
   }
 
   /**
-   * Keeps a reference to `piece`, which must be detached before its memory is reused, where it may be all there is.
+   * The piece is `bytes[start, start + length)`. Keeps a reference to it, which must be detached before its memory is reused,
+   * where it may be all there is.
    * @param expected bytes of the same record still to come
    */
-  append(piece: Buffer, expected: number): void {
+  append(bytes: Buffer, start: number, length: number, expected: number): void {
     if (this.#length === 0 && expected === 0) {
-      this.#bytes = piece
+      this.#bytes = bytes
+      this.#start = start
       this.#borrowed = true
     } else {
-      this.#reserve(piece.length + expected)
-      piece.copy(this.#bytes, this.#length)
+      this.#reserve(length + expected)
+      bytes.copy(this.#bytes, this.#length, start, start + length)
     }
-    this.#length += piece.length
+    this.#length += length
   }
 
   detach(): void {
     if (this.#borrowed) this.#reserve(0)
   }
 
-  /** All bytes; the block is empty afterwards. */
-  take(): Buffer {
-    const bytes = this.#length === this.#bytes.length ? this.#bytes : this.#bytes.subarray(0, this.#length)
+  clear(): void {
     this.#bytes = NO_BYTES
+    this.#start = 0
     this.#length = 0
     this.#borrowed = false
-    return bytes
   }
 
   /** Makes `#bytes` memory of our own, with room for `more` bytes: doubled, so that tiny records stay linear. */
@@ -52,8 +62,9 @@ export class ParamsBlock {
     const needed = this.#length + more
     if (!this.#borrowed && needed <= this.#bytes.length) return
     const grown = Buffer.allocUnsafeSlow(this.#borrowed ? needed : Math.max(needed, 2 * this.#length))
-    this.#bytes.copy(grown, 0, 0, this.#length)
+    this.#bytes.copy(grown, 0, this.#start, this.#start + this.#length)
     this.#bytes = grown
+    this.#start = 0
     this.#borrowed = false
   }
 }

@@ -22,6 +22,20 @@ test('a read that spans chunks is joined', () => {
   expect(queue.length).toBe(0)
 })
 
+test('a span says where the bytes stand, in the chunk itself or joined', () => {
+  const queue = new ByteQueue()
+  const chunk = bytes('abcdef')
+  queue.push(chunk)
+  queue.skip(2)
+  expect(queue.takeSpan(3)).toBe(chunk)
+  expect(queue.spanStart).toBe(2)
+  queue.push(bytes('gh'))
+  const joined = queue.takeSpan(2)
+  expect(joined.toString('latin1', queue.spanStart, queue.spanStart + 2)).toBe('fg')
+  expect(queue.length).toBe(1)
+  expect(() => queue.takeSpan(2)).toThrow(RangeError)
+})
+
 test('after detach the memory of what was pushed may be reused', () => {
   const queue = new ByteQueue()
   const chunk = bytes('abc')
