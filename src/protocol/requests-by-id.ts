@@ -13,6 +13,11 @@ export class RequestsById<Request extends { readonly requestId: number }> {
     return this.#few.length
   }
 
+  /** There were two at once, and may be again. */
+  get multiplexed(): boolean {
+    return this.#many !== undefined
+  }
+
   get(requestId: number): Request | undefined {
     if (this.#many !== undefined) return this.#many.get(requestId)
     const only = this.#few[0]

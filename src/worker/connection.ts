@@ -5,12 +5,13 @@
 
 import type { Upgraded } from '../application.ts'
 import { monotonicMs } from '../clock.ts'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { RequestsById } from '../protocol/requests-by-id.ts'
 import { clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
+import { holdsBack } from './hold-back.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
@@ -47,6 +48,10 @@ export class Connection implements TransportEvents, Carrier {
   /** Requests between the last two sweeps. */
   recentRequests = 0
   #state: State = 'open'
+  /** Since it is to be handed over. */
+  #sweepsLeaving = 0
+  /** Of a response that broke off: the connection does as soon as nothing else is open on it. */
+  #brokenId: number | undefined
   #waiters: Waiters | undefined
 
   constructor(
@@ -112,21 +117,13 @@ export class Connection implements TransportEvents, Carrier {
     }
     if (this.#requests === 0 && decoder.midRequest) this.#begun = beginning(this.#begun, bytes)
     // Only now, with all that has arrived in its input: an application that answers at once leaves nothing unread behind.
-    this.#admit()
+    for (const request of this.#open.list()) request.admit(this.#host)
     if (this.over) return
+    if (this.#state === 'leaving') this.flow()
     if (progress || this.#waitingSinceMs === undefined) this.#waitingSinceMs = nowMs
     if (this.#transport.settled) return
     if (this.#open.size > 0) this.#host.unsettled(this)
     else this.settle()
-  }
-
-  /** Calls the application for what has begun. */
-  #admit(): void {
-    for (const request of this.#open.list()) {
-      if (request.admitted) continue
-      request.admitted = true
-      this.#host.admit(request)
-    }
   }
 
   peerEnded(): void {
@@ -137,7 +134,7 @@ export class Connection implements TransportEvents, Carrier {
       return
     }
     for (const request of this.#open.list()) {
-      if (!request.bodyComplete) this.#failBody(request, 'the connection ended before the request body did')
+      if (!request.bodyComplete) request.failBody('the connection ended before the request body did')
       else if (!this.#host.halfCloseAborts) continue
       request.exchange.abort(clientLeft())
     }
@@ -151,7 +148,7 @@ export class Connection implements TransportEvents, Carrier {
     if (this.over) return
     this.#state = 'over'
     for (const request of this.#open.list()) {
-      if (!request.bodyComplete) this.#failBody(request, 'the connection broke off in the request body')
+      request.failBody('the connection broke off in the request body')
       request.exchange.abort(clientLeft())
     }
     this.drained()
@@ -177,9 +174,14 @@ export class Connection implements TransportEvents, Carrier {
 
   flow(): void {
     if (!this.#live) return
-    let wanted = true
+    let wanted = !this.#holding
     for (const request of this.#open.list()) wanted &&= request.wantsBody
     this.#transport.flow(wanted)
+  }
+
+  get #holding(): boolean {
+    if (this.#state !== 'leaving' || !this.#open.multiplexed || this.#midRequest || this.#open.size === 0) return false
+    return holdsBack(this.#sweepsLeaving, this.#host.draining)
   }
 
   keeps(request: OpenRequest): boolean {
@@ -188,7 +190,7 @@ export class Connection implements TransportEvents, Carrier {
 
   responded(request: OpenRequest): void {
     this.#closeRequest(request)
-    if (this.over) return
+    if (this.over || this.#breakOff()) return
     this.flow()
     if (this.keeps(request)) {
       if (this.#state === 'leaving' || this.#host.draining) this.handOver()
@@ -202,16 +204,28 @@ export class Connection implements TransportEvents, Carrier {
     }
   }
 
-  /** The response broke off: nothing on this connection can be trusted any more. */
+  /** The response broke off: only the end of the connection says so, and that has to wait for the other requests on it. */
   brokeOff(request: OpenRequest): void {
     this.#closeRequest(request)
     if (this.over) return
-    const bytes = this.protocol.encoder.abort(request.requestId)
+    this.#brokenId = request.requestId
+    if (!this.#breakOff()) this.flow()
+  }
+
+  /** @returns whether it did */
+  #breakOff(): boolean {
+    if (this.#brokenId === undefined || this.#open.size > 0) return false
+    const bytes = this.protocol.encoder.abort(this.#brokenId)
     if (bytes === undefined) this.#transport.reset()
     else {
       this.#transport.write(bytes)
       this.#transport.end()
     }
+    return true
+  }
+
+  bodyFailed(error: TsgiError): void {
+    this.#host.protocolError(this, error)
   }
 
   upgrade(request: OpenRequest): Upgraded {
@@ -239,9 +253,12 @@ export class Connection implements TransportEvents, Carrier {
    */
   handOver(): void {
     if (this.#state === 'open') this.#state = 'leaving'
-    if (this.#requests === 0 || !this.idle) return
-    const handle = this.#transport.release()
-    if (handle === undefined) return
+    if (this.#requests === 0) return
+    const handle = this.idle ? this.#transport.release() : undefined
+    if (handle === undefined) {
+      this.flow()
+      return
+    }
     this.#state = 'detached'
     this.#host.handOver(this, handle, this.#decoder?.highestId ?? 0, () => this.closed())
   }
@@ -251,6 +268,7 @@ export class Connection implements TransportEvents, Carrier {
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
+    if (this.#state === 'leaving') this.#sweepsLeaving++
     if (this.#state === 'leaving') this.handOver()
     // Browsers open connections that they never use: no drain waits for them.
     const unused = this.#protocol === undefined && !this.#midRequest
@@ -259,9 +277,7 @@ export class Connection implements TransportEvents, Carrier {
     if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
     if (limitMs === 0 || waitedMs < limitMs) return
     for (const request of this.#open.list()) {
-      if (!request.bodyComplete && request.wantsBody) {
-        this.#failBody(request, `the request body stalled for ${limitMs} ms (--read-timeout)`)
-      }
+      if (request.wantsBody) request.failBody(`the request body stalled for ${limitMs} ms (--read-timeout)`)
     }
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
@@ -291,15 +307,11 @@ export class Connection implements TransportEvents, Carrier {
         countBodyBytes(event.chunk.length)
         this.#open.get(event.requestId)?.exchange.input.push(event.chunk)
         return
-      case 'end': {
-        const request = this.#open.get(event.requestId)
-        if (request === undefined) return
-        request.bodyComplete = true
-        request.exchange.input.end()
+      case 'end':
+        this.#open.get(event.requestId)?.endBody()
         return
-      }
       case 'abort':
-        this.#open.get(event.requestId)?.exchange.abort(clientLeft())
+        this.#open.get(event.requestId)?.giveUp()
         return
       case 'refuse':
         this.#refuseRequest(event.requestId, event.error, event.keepConnection ?? false, nowMs)
@@ -320,15 +332,6 @@ export class Connection implements TransportEvents, Carrier {
     }
     running.bodyComplete = true
     running.exchange.input.fail(error)
-  }
-
-  /** Reading it rejects; said once, whatever happens to the connection afterwards. */
-  #failBody(request: OpenRequest, why: string): void {
-    if (request.bodyFailed) return
-    request.bodyFailed = true
-    const error = new TsgiError('TSGI_INPUT_TRUNCATED', why)
-    this.#host.protocolError(this, error)
-    request.exchange.input.fail(error)
   }
 
   #closeRequest({ requestId }: OpenRequest): void {

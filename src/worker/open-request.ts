@@ -1,9 +1,11 @@
 /** A request between its first byte and the end of its response: the sink that its exchange writes to. */
 
 import type { HeaderList, Upgraded } from '../application.ts'
+import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
 import type { Params, Protocol } from '../protocol/codec.ts'
+import { clientLeft } from './connection-errors.ts'
 
 /** The connection, as its requests see it. */
 export interface Carrier {
@@ -20,6 +22,8 @@ export interface Carrier {
   responded(request: OpenRequest): void
   /** The response broke off. */
   brokeOff(request: OpenRequest): void
+  /** The peer does not send the rest of a body. */
+  bodyFailed(error: TsgiError): void
   /** Hands the socket to the application. */
   upgrade(request: OpenRequest): Upgraded
 }
@@ -35,11 +39,11 @@ export class OpenRequest implements Sink {
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
   /** The application was called, or waits for its turn. */
-  admitted = false
+  #admitted = false
   bodyComplete = false
-  /** The peer does not send the rest of it. */
-  bodyFailed = false
+  #bodyFailed = false
   wantsBody = true
+  #givenUp = false
   #exchange: Exchange | undefined
 
   constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
@@ -65,6 +69,27 @@ export class OpenRequest implements Sink {
   get exchange(): Exchange {
     if (this.#exchange === undefined) throw new TypeError('a request without its exchange')
     return this.#exchange
+  }
+
+  /** Once: calls the application, or lets the request wait for its turn. */
+  admit(by: { admit(request: OpenRequest): void }): void {
+    if (this.#admitted) return
+    this.#admitted = true
+    by.admit(this)
+  }
+
+  endBody(): void {
+    this.bodyComplete = true
+    this.exchange.input.end()
+  }
+
+  /** Reading what has not come of the body rejects; said once, whatever happens to the connection afterwards. */
+  failBody(why: string): void {
+    if (this.bodyComplete || this.#bodyFailed) return
+    this.#bodyFailed = true
+    const error = new TsgiError('TSGI_INPUT_TRUNCATED', why)
+    this.#connection.bodyFailed(error)
+    this.exchange.input.fail(error)
   }
 
   get saturated(): boolean {
@@ -98,7 +123,15 @@ export class OpenRequest implements Sink {
     connection.responded(this)
   }
 
+  /** Where nobody waits for the response (FastCGI section 5.4) its end is all that is owed, and the connection goes on. */
   abort(): void {
-    this.#connection.brokeOff(this)
+    if (this.#givenUp) this.end()
+    else this.#connection.brokeOff(this)
+  }
+
+  /** The front server wants this one request no more: ABORT_REQUEST. */
+  giveUp(): void {
+    this.#givenUp = true
+    this.exchange.abort(clientLeft())
   }
 }

@@ -51,11 +51,19 @@ http://127.0.0.1:${place.port} {
 `
 }
 
-export function haproxyConfig(backend: Backend, place: Place): string {
+export interface HaproxyOptions {
+  /** Several requests at once on one connection; on one thread, so that there is one connection. */
+  readonly multiplexed?: boolean
+}
+
+export function haproxyConfig(backend: Backend, place: Place, { multiplexed = false }: HaproxyOptions = {}): string {
   const address = 'path' in backend ? `unix@${backend.path}` : `127.0.0.1:${backend.port}`
+  const [oneThread, multiplexing, anyClient] = multiplexed
+    ? ['  nbthread 1\n', '  option get-values\n  option mpxs-conns\n  option max-reqs 100\n', '  http-reuse always\n']
+    : ['', '', '']
   return `global
   maxconn 1000
-defaults
+${oneThread}defaults
   mode http
   timeout connect 5s
   timeout client 60s
@@ -65,13 +73,12 @@ defaults
 fcgi-app tsgi
   docroot /
   option keep-conn
-  option get-values
-  pass-header Authorization
+${multiplexing}  pass-header Authorization
 frontend www
   bind 127.0.0.1:${place.port}
   default_backend tsgi
 backend tsgi
-  use-fcgi-app tsgi
+${anyClient}  use-fcgi-app tsgi
   server tsgi ${address} proto fcgi
 `
 }

@@ -6,6 +6,7 @@ import { accepts } from './accepts.ts'
 import {
   type Backend,
   caddyConfig,
+  type HaproxyOptions,
   haproxyConfig,
   type LighttpdProtocol,
   lighttpdConfig,
@@ -56,8 +57,12 @@ export const startCaddy = (backend: Backend): Promise<Front> =>
     configFile(place, 'Caddyfile', caddyConfig(backend, place)),
   ])
 
-export const startHaproxy = (backend: Backend): Promise<Front> =>
-  startFront('haproxy', (place) => ['-db', '-f', configFile(place, 'haproxy.cfg', haproxyConfig(backend, place))])
+export const startHaproxy = (backend: Backend, options: HaproxyOptions = {}): Promise<Front> =>
+  startFront('haproxy', (place) => [
+    '-db',
+    '-f',
+    configFile(place, 'haproxy.cfg', haproxyConfig(backend, place, options)),
+  ])
 
 export const startUwsgiRouter = (backend: Backend): Promise<Front> =>
   startFront('uwsgi', (place) => uwsgiRouterArguments(backend, place))
