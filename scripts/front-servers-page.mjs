@@ -45,7 +45,7 @@ function outcome(pairs, behaviour, notes) {
 /** Where the package has no sample files, the whole of what the tests start. */
 function configurations({ lighttpdConfig, caddyConfig, haproxyConfig, uwsgiRouterArguments }) {
   const backend = { path: '/run/tsgi/app.sock' }
-  const place = { directory: '/srv/app/public', port: 80 }
+  const place = { directory: '/srv/app/public', temporary: '/var/cache/lighttpd/uploads', port: 80 }
   const block = (name, text) => `\n\n${name}:\n\n\`\`\`\n${text.trimEnd()}\n\`\`\``
   const command = `uwsgi ${uwsgiRouterArguments(backend, place).join(' ')}`
   return {
@@ -58,7 +58,9 @@ function configurations({ lighttpdConfig, caddyConfig, haproxyConfig, uwsgiRoute
   }
 }
 
-export function frontServersPage({ BEHAVIOURS, FRONT_TITLES, MATRIX }, configurationTexts) {
+const remarks = (texts = []) => (texts.length === 0 ? '' : `\n\n${texts.map((text) => `- ${text}`).join('\n')}`)
+
+export function frontServersPage({ BEHAVIOURS, FRONT_TITLES, MATRIX, REMARKS }, configurationTexts) {
   const configuration = configurations(configurationTexts)
   const columns = columnsOf(MATRIX, FRONT_TITLES)
   const notes = new Notes()
@@ -79,7 +81,7 @@ export function frontServersPage({ BEHAVIOURS, FRONT_TITLES, MATRIX }, configura
     const headings = names.map((name) => PROTOCOLS[columns.get(name)[0].protocol])
     return `## ${FRONT_TITLES[front]}
 
-${table(['Protocol', 'Over', 'Directive', 'Sample'], directives)}${configuration[front]}
+${table(['Protocol', 'Over', 'Directive', 'Sample'], directives)}${configuration[front]}${remarks(REMARKS[front])}
 
 ${table(['What works', ...headings], rows)}`
   })
@@ -91,6 +93,10 @@ a test with the real server, as Debian 12 packages it: ${VERSIONS}. Numbers lead
 With nginx or Apache, take FastCGI with kept connections (\`fastcgi_keep_conn on\`, \`enablereuse=on\`): no connection is made
 per request. Take uwsgi where connections are upgraded (WebSocket), where the way to tsgi is encrypted, or where
 configuration for uWSGI or Gunicorn is there already. SCGI is there for what speaks nothing else.
+
+Samples and configurations are whole files, the very ones that the tests start. Put your own address for \`127.0.0.1:80\` and
+your own folder for \`/srv/app/public\`. A Unix socket is open to the user and the group of tsgi: \`--socket-group\` names the
+group of the front server (Debian: www-data for nginx, Apache and lighttpd, caddy, haproxy).
 
 ${sections.join('\n\n')}
 

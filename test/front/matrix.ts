@@ -74,6 +74,16 @@ export const FRONT_TITLES: Readonly<Record<FrontName, string>> = {
   uwsgi: "uWSGI's HTTP router",
 }
 
+/** What the directives alone do not tell, for the documentation. */
+export const REMARKS: Partial<Readonly<Record<FrontName, readonly string[]>>> = {
+  haproxy: [
+    "With `chroot` in `global`, as in Debian's own haproxy.cfg, the path of a Unix socket is looked up inside that folder: let tsgi listen there (`--fastcgi /var/lib/haproxy/tsgi.sock` and `server tsgi unix@/tsgi.sock`), or use TCP. The sign of it is a 503 with `SC--` in the log.",
+    'Leave `option get-values` and `option mpxs-conns` out. With them HAProxy carries up to 128 requests at once on one connection (what FCGI_MAX_REQS says, whatever `option max-reqs` is). tsgi serves them (test/front/multiplexed.test.ts), but one connection is served by one worker while the others idle; HAProxy 2.6 answers some of many that begin at once with a 500 of its own (`IH--` in its log); it does not tell that a client left whose request it has sent whole; an upload that the application does not read holds up all others; and a response of unknown length that breaks off can end only when the others on its connection have.',
+    'With `http-reuse always` it does not tell either that a client left. The default, `safe`, does, and connections are kept all the same.',
+    'It holds a request body back until it is complete or fills a buffer (`tune.bufsize`, 16 KB).',
+  ],
+}
+
 export const pairTitle = ({ front, protocol, transport, variant }: Pair): string =>
   [FRONT_TITLES[front], protocol, transport, ...(variant === undefined ? [] : [variant])].join(', ')
 

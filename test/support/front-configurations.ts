@@ -3,9 +3,10 @@
 /** Where tsgi listens. */
 export type Backend = { readonly path: string } | { readonly port: number }
 
-/** Where the front server listens, and a folder of its own. */
+/** Where the front server listens, its document root, and where it may write. */
 export interface Place {
   readonly directory: string
+  readonly temporary: string
   readonly port: number
 }
 
@@ -19,7 +20,7 @@ export function lighttpdConfig(protocol: LighttpdProtocol, backend: Backend, pla
 server.port = ${place.port}
 server.bind = "127.0.0.1"
 server.document-root = "${place.directory}"
-server.upload-dirs = ( "${place.directory}" )
+server.upload-dirs = ( "${place.temporary}" )
 ${protocol === 'uwsgi' ? 'scgi.protocol = "uwsgi"\n' : ''}# "/" is the whole site; check-local: there need be no file of that name; fix-root-scriptname: PATH_INFO is the path.
 ${module}.server = ( "/" => ((
   ${address},
@@ -34,12 +35,7 @@ server.stream-response-body = 2
 
 export function caddyConfig(backend: Backend, place: Place): string {
   const address = 'path' in backend ? `unix/${backend.path}` : `127.0.0.1:${backend.port}`
-  return `{
-  admin off
-  auto_https off
-  storage file_system ${place.directory}
-}
-http://127.0.0.1:${place.port} {
+  return `http://127.0.0.1:${place.port} {
   reverse_proxy ${address} {
     flush_interval -1
     transport fastcgi {

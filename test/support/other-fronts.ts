@@ -27,7 +27,7 @@ async function startFront(name: string, args: (place: Place) => readonly string[
   const server = startServer({
     name,
     command: commandPath(name),
-    args: args({ directory, port }),
+    args: args({ directory, temporary: directory, port }),
     cwd: directory,
     env: { HOME: directory, XDG_CONFIG_HOME: directory, XDG_DATA_HOME: directory },
   })
@@ -54,7 +54,8 @@ export const startLighttpd = (protocol: LighttpdProtocol, backend: Backend): Pro
 export const startCaddy = (backend: Backend): Promise<Front> =>
   startFront('caddy', (place) => [
     ...['run', '--adapter', 'caddyfile', '--config'],
-    configFile(place, 'Caddyfile', caddyConfig(backend, place)),
+    // Its port of administration, 2019, may be somebody else's.
+    configFile(place, 'Caddyfile', `{\n  admin off\n}\n${caddyConfig(backend, place)}`),
   ])
 
 export const startHaproxy = (backend: Backend, options: HaproxyOptions = {}): Promise<Front> =>
