@@ -253,8 +253,7 @@ export class Connection implements TransportEvents, Carrier {
    */
   handOver(): void {
     if (this.#state === 'open') this.#state = 'leaving'
-    if (this.#requests === 0) return
-    const handle = this.idle ? this.#transport.release() : undefined
+    const handle = this.#requests > 0 && this.idle ? this.#transport.release() : undefined
     if (handle === undefined) {
       this.flow()
       return
