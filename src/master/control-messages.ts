@@ -7,21 +7,24 @@ interface CommandRow {
   /** As help shows it. */
   readonly argument?: string
   readonly help: string
+  /** `debug` for what changes nothing: monitoring asks it every few seconds. */
+  readonly logLevel: 'info' | 'debug'
 }
 
 const table = <Name extends string>(rows: Record<Name, CommandRow>): Readonly<Record<Name, CommandRow>> => rows
 
 /** Every command once; `tsgi ctl --help` and the docs are made from this. */
 export const CONTROL_COMMANDS = table({
-  status: { help: 'What the master is doing: pid, generation, workers, listeners, requests.' },
-  workers: { help: 'One row a worker: pid, phase, age, requests, memory, load.' },
+  status: { help: 'What the master is doing: pid, generation, workers, listeners, requests.', logLevel: 'debug' },
+  workers: { help: 'One row a worker: pid, phase, age, requests, memory, load.', logLevel: 'debug' },
   reload: {
     help: 'Reload the application, wait for the outcome, and fail with its message and stack if it did not load.',
+    logLevel: 'info',
   },
-  stop: { help: 'Stop gracefully, and wait until the last worker has left.' },
-  scale: { argument: 'N', help: 'Run N workers.' },
-  'reopen-logs': { help: 'Open the log files again.' },
-  ping: { help: 'Ask whether the master answers.' },
+  stop: { help: 'Stop gracefully, and wait until the last worker has left.', logLevel: 'info' },
+  scale: { argument: 'N', help: 'Run N workers.', logLevel: 'info' },
+  'reopen-logs': { help: 'Open the log files again.', logLevel: 'info' },
+  ping: { help: 'Ask whether the master answers.', logLevel: 'debug' },
 })
 
 export type ControlCommandName = keyof typeof CONTROL_COMMANDS

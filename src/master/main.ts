@@ -18,6 +18,7 @@ import { backlogWarning, Sockets } from './sockets.ts'
 import { metricsInput, openMetrics, openStats } from './stats-server.ts'
 import { readTlsFiles } from './tls-files.ts'
 import { uwsgiStats } from './uwsgi-stats.ts'
+import { watchSockets } from './watch-sockets.ts'
 import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
 
 export interface MasterRun {
@@ -57,6 +58,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
     const sockets = new Sockets(identity, takeActivatedFds(process.env))
     closers.push(() => sockets.keepOnly([]))
     const listeners = await sockets.bind(options)
+    closers.push(watchSockets(sockets, log))
     warnAtStart(log, options, sockets)
     return await new Promise<number>((resolve, reject) => {
       const master = new Master({

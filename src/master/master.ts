@@ -6,7 +6,7 @@ import type { WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
 import type { Asker } from './control.ts'
-import type { ControlCommand } from './control-messages.ts'
+import { CONTROL_COMMANDS, type ControlCommand } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
 import { inSeconds, plan } from './plan.ts'
 import { ReloadAskers } from './reload-askers.ts'
@@ -130,7 +130,8 @@ export class Master {
 
   /** A command of the control socket. */
   carryOut(command: ControlCommand, asker: Asker): void {
-    this.#log.info({ command: command.command }, `control socket: ${command.command}`)
+    const { logLevel } = CONTROL_COMMANDS[command.command]
+    this.#log[logLevel]({ command: command.command }, `control socket: ${command.command}`)
     const answer = (result: Readonly<Record<string, unknown>>): void => asker.done({ kind: 'ok', result })
     switch (command.command) {
       case 'ping':

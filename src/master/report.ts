@@ -45,10 +45,14 @@ export function reportMessage(log: MasterLog, worker: WorkerView | undefined, me
 }
 
 export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit): void {
-  const fields = { ...fieldsOf(worker), requestsInFlight: worker.tick?.requestsInFlight ?? 0 }
+  const fields = fieldsOf(worker)
   const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
   if (left && exit.signal === null && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
-  else log.error(fields, `${nameOf(worker)} died: ${describeExit(worker, exit)}`)
+  else {
+    // What was lost with it, as far as is known: a second may have gone by since it last said so.
+    const requestsLastReported = worker.tick?.requestsInFlight ?? 0
+    log.error({ ...fields, requestsLastReported }, `${nameOf(worker)} died: ${describeExit(worker, exit)}`)
+  }
 }
 
 const failedAt = (exitCode: number): string =>

@@ -82,7 +82,8 @@ export class Sockets {
   }
 
   /**
-   * Binds what the options list and is not yet bound. When one address fails, those bound by this call are let go again.
+   * Binds what the options list and is not yet bound, or whose socket file somebody removed. When one address fails, those bound
+   * by this call are let go again.
    * @throws TsgiError TSGI_BIND
    */
   async bind(options: SocketOptions): Promise<readonly Listener[]> {
@@ -96,7 +97,9 @@ export class Sockets {
           if (listed.has(text))
             throw new TsgiError('TSGI_BIND', `${text} is listed twice; each address has one protocol`)
           listed.add(text)
-          const held = this.#held.get(text) ?? (await this.#open(text))
+          const known = this.#held.get(text)
+          // One that nobody can reach stays open: libuv would remove the path with it, and by then the path is the new one's.
+          const held = known !== undefined && isReachable(known) ? known : await this.#open(text)
           this.#held.set(text, held)
           if (held.file !== undefined) own(held.file.path, ownership)
           const { address, transport, handle } = held
@@ -114,6 +117,11 @@ export class Sockets {
   keepOnly(listeners: readonly Listener[]): void {
     const handles = new Set(listeners.map(({ handle }) => handle))
     for (const [text, { handle }] of [...this.#held]) if (!handles.has(handle)) this.#release(text)
+  }
+
+  /** Addresses of Unix sockets whose file was removed or replaced: the workers listen, and nobody can connect. */
+  get unreachable(): readonly string[] {
+    return [...this.#held.values()].filter((held) => !isReachable(held)).map(({ address }) => address)
   }
 
   /** Inherited sockets that no address took. */
@@ -167,10 +175,11 @@ export class Sockets {
     const held = this.#held.get(text)
     this.#held.delete(text)
     // libuv unlinks the path of a socket that it bound. Where another file is there by now, the handle stays open instead.
-    if (held?.file !== undefined && !isStill(held.file.path, held.file.identity)) return
-    held?.handle.close()
+    if (held !== undefined && isReachable(held)) held.handle.close()
   }
 }
+
+const isReachable = ({ file }: Held): boolean => file === undefined || isStill(file.path, file.identity)
 
 /** What is wrong with a queue of this length on this machine; undefined: nothing. */
 export function backlogWarning(backlog: number): string | undefined {

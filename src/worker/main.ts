@@ -54,6 +54,13 @@ function main(): void {
       worker.quit('the master is gone')
     },
   })
+  process.on('uncaughtExceptionMonitor', (error, origin) => {
+    // Then it is not the end. Otherwise Node writes to standard error alone, which with --log-file nobody may be reading.
+    if (process.listenerCount('uncaughtException') > 0) return
+    const what =
+      origin === 'unhandledRejection' ? 'a rejected promise that nobody handles' : 'an error that nobody catches'
+    log?.error({ err: asError(error) }, `${what} ends this worker`)
+  })
   // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
   process.on('SIGINT', () => undefined)
   process.on('SIGQUIT', () => undefined)

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -106,6 +106,26 @@ test('a reload of broken code ends with an exit code and the stack, and the old 
   deploy(version('two'))
   expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
   expect(await text(socket)).toMatch(/^two /)
+})
+
+test('a socket file that somebody removed is told of, and a reload binds it anew', async () => {
+  const { tsgi, socket, control } = await deployed(['--workers', '1'])
+  unlinkSync(socket)
+  await tsgi.waitForLog(/"level":"error".*app\.sock: its file was removed or replaced/)
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  expect(await text(socket)).toMatch(/^one \d+$/)
+  await tsgi.stop()
+  expect(existsSync(socket)).toBe(false)
+})
+
+test('a worker that ends by an error which nobody catches says which in the log', async () => {
+  const { tsgi, socket, control, deploy } = await deployed(['--workers', '1'])
+  deploy("export const application = () => { void Promise.reject(new Error('deployed on a Monday')); return [] }")
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  await Promise.allSettled([ask(socket)])
+  await tsgi.waitForLog(
+    /"level":"error".*deployed on a Monday.*a rejected promise that nobody handles ends this worker/,
+  )
 })
 
 test('five reloads under constant POSTs lose none', async () => {
