@@ -32,8 +32,7 @@ const CHECK_INTERVAL_MS = 1000
 
 interface Open {
   readonly socket: Socket
-  /** Undefined for an upgrade. */
-  readonly sink: HttpSink | undefined
+  readonly sink: HttpSink
 }
 
 export class HttpListener {
@@ -41,6 +40,7 @@ export class HttpListener {
   readonly #requests: Requests
   readonly #settings: HttpSettings
   readonly #open = new Map<Exchange, Open>()
+  readonly #upgrades = new Set<Exchange>()
   readonly #sockets = new Set<Socket>()
   readonly #sources = new WeakMap<Socket, Endpoint>()
   #draining = false
@@ -94,7 +94,7 @@ export class HttpListener {
   /** @param last nobody goes on: idle connections wait for nothing */
   drain(last: boolean): void {
     this.#draining = true
-    for (const { sink } of this.#open.values()) sink?.closeAfterwards()
+    for (const { sink } of this.#open.values()) sink.closeAfterwards()
     if (last || this.#settings.closesIdle) this.#server.closeIdleConnections()
   }
 
@@ -103,7 +103,7 @@ export class HttpListener {
     const { readTimeoutMs } = this.#settings
     if (readTimeoutMs === 0) return
     for (const [exchange, { sink }] of this.#open) {
-      if (sink === undefined || sink.stalledMs(nowMs) < readTimeoutMs) continue
+      if (sink.stalledMs(nowMs) < readTimeoutMs) continue
       exchange.input.fail(
         new TsgiError('TSGI_INPUT_TRUNCATED', `the request body stalled for ${readTimeoutMs} ms (--read-timeout)`),
       )
@@ -111,7 +111,7 @@ export class HttpListener {
   }
 
   abortAll(reason: TsgiError): void {
-    for (const exchange of [...this.#open.keys()]) exchange.abort(reason)
+    for (const exchange of [...this.#open.keys(), ...this.#upgrades]) exchange.abort(reason)
     for (const socket of this.#sockets) socket.destroySoon()
   }
 
@@ -123,7 +123,8 @@ export class HttpListener {
   #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
     const { lingerTimeoutMs } = this.#settings
     const sink = new HttpSink(request, response, { expectsContinue, lingerTimeoutMs })
-    const exchange = this.#begin(request.socket, sink)
+    const exchange = this.#requests.createExchange(sink, monotonicMs())
+    this.#open.set(exchange, { socket: request.socket, sink })
     if (this.#draining) sink.closeAfterwards()
     exchange.input.onFirstRead(() => sink.bodyWanted())
     request.on('data', (chunk: Buffer) => {
@@ -134,6 +135,7 @@ export class HttpListener {
     request.on('end', () => exchange.input.end())
     response.on('close', () => {
       this.#open.delete(exchange)
+      if (exchange.ended) return
       if (!request.complete) exchange.input.fail(truncated())
       exchange.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection'))
     })
@@ -152,16 +154,11 @@ export class HttpListener {
       return
     }
     const sink = new UpgradeRequest(socket, head, this.#settings.halfCloseAborts)
-    const exchange = this.#begin(socket, sink)
-    sink.exchange = exchange
-    socket.once('close', () => this.#open.delete(exchange))
-    this.#admit(exchange, request)
-  }
-
-  #begin(socket: Socket, sink: HttpSink | UpgradeRequest): Exchange {
     const exchange = this.#requests.createExchange(sink, monotonicMs())
-    this.#open.set(exchange, { socket, sink: sink instanceof HttpSink ? sink : undefined })
-    return exchange
+    sink.exchange = exchange
+    this.#upgrades.add(exchange)
+    socket.once('close', () => this.#upgrades.delete(exchange))
+    this.#admit(exchange, request)
   }
 
   #admit(exchange: Exchange, request: IncomingMessage): void {
