@@ -21,8 +21,8 @@ const SUBCOMMANDS: readonly Subcommand[] = [serve, dev, check, ctl, request, ini
 const USAGE_EXIT_CODE = 2
 
 async function main(words: readonly string[]): Promise<number> {
-  const first = words[0]
-  if (first !== undefined && !first.startsWith('-') && !isCommand(first)) return refuseCommand(first)
+  const command = words[0] === 'help' ? words[1] : words[0]
+  if (command !== undefined && !command.startsWith('-') && !isCommand(command)) return refuseCommand(command)
 
   let outcome: Promise<number> | undefined
   const program = createProgram((code) => {

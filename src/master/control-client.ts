@@ -47,6 +47,10 @@ function unreachable(address: string, error: Error | undefined): TsgiError {
 }
 
 function lost(address: string, error: Error | undefined): TsgiError {
+  if (error instanceof TsgiError && error.code === 'TSGI_PROTOCOL_MALFORMED') {
+    const message = `${address} is no control socket of tsgi: is this what was given to --control? (it sent ${error.message})`
+    return new TsgiError('TSGI_RUN', message, { cause: error })
+  }
   const why = error === undefined ? 'it left before the outcome was known' : error.message
   return new TsgiError('TSGI_RUN', `the tsgi on ${address} did not finish the command: ${why}`, { cause: error })
 }

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
@@ -64,6 +66,16 @@ describe('tsgi ctl', () => {
     const { code, stderr } = await runTsgi(['ctl', 'ping', '--control', join(tempDir(), 'none.sock')])
     expect(code).toBe(1)
     expect(stderr).toMatch(/^tsgi: no tsgi answers on unix:\S+none\.sock \(ENOENT\)/)
+  })
+
+  test('fails with 1 where something else answers, and says so', async () => {
+    const path = join(tempDir(), 'other.sock')
+    const other = createServer((socket) => socket.on('error', () => undefined).write('220 ready\r\n')).listen(path)
+    await once(other, 'listening')
+    const { code, stderr } = await runTsgi(['ctl', 'status', '--control', path])
+    other.close()
+    expect(code).toBe(1)
+    expect(stderr).toContain(`unix:${path} is no control socket of tsgi: is this what was given to --control?`)
   })
 
   test('takes the address from the configuration that serve took it from', async () => {

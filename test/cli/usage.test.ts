@@ -77,6 +77,7 @@ describe('a mistake ends with exit code 2, says what was meant, and starts nothi
 
   test('a command that does not exist', async () => {
     expect(await mistake(['sevre'])).toEqual(['tsgi: there is no command "sevre"; did you mean tsgi serve?'])
+    expect(await mistake(['help', 'srve'])).toEqual(['tsgi: there is no command "srve"; did you mean tsgi serve?'])
     expect(await mistake(['reload'])).toEqual(['tsgi: there is no command "reload"; did you mean tsgi ctl reload?'])
     expect(await mistake(['app.ts'])).toEqual(['tsgi: there is no command "app.ts"; did you mean tsgi serve app.ts?'])
   })
