@@ -14,6 +14,7 @@ import { HttpListener } from './http-listener.ts'
 import { allowedPeers, Listeners } from './listeners.ts'
 import type { RawHandle } from './raw-handle.ts'
 import { Requests } from './requests.ts'
+import { ResidentMemory } from './resident-memory.ts'
 import { retireReason, withJitter } from './retire.ts'
 
 const TICK_MS = 1000
@@ -53,12 +54,14 @@ export class Worker {
   #phase: Phase = 'starting'
   #why = ''
   #retiring = false
+  readonly #memory: ResidentMemory
   #utilization = performance.eventLoopUtilization()
   #onAccepting: () => void = () => undefined
 
   constructor({ application, boot, options, fast, log, send, passOn, draining, drained }: WorkerStart) {
     this.#options = options
     this.#log = log
+    this.#memory = new ResidentMemory(log)
     this.#send = send
     this.#draining = draining
     this.#drained = drained
@@ -244,7 +247,7 @@ export class Worker {
       requestsInFlight: this.#requests.inFlight,
       requestsTotal: this.#requests.total,
       oldestRequestMs: this.#requests.oldestMs(nowMs),
-      rssBytes: process.memoryUsage.rss(),
+      rssBytes: this.#memory.bytes(),
       eventLoopUtilization: performance.eventLoopUtilization(this.#utilization, before).utilization,
       counters: this.#counters.snapshot(),
     }

@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import { isAlive } from '../support/proc.ts'
@@ -126,6 +127,20 @@ test('a worker that ends by an error which nobody catches says which in the log'
   await tsgi.waitForLog(
     /"level":"error".*deployed on a Monday.*a rejected promise that nobody handles ends this worker/,
   )
+})
+
+const prlimit = findCommand('prlimit')
+
+test.skipIf(prlimit === undefined)('a worker without a descriptor left says so and goes on', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '1'])
+  const worker = await onlyWorker(tsgi)
+  const limit = (soft: number): void => {
+    execFileSync(prlimit ?? '', ['--pid', String(worker), `--nofile=${soft}:`])
+  }
+  limit(5)
+  await tsgi.waitForLog(/"level":"error".*no file descriptor is left/)
+  limit(1000)
+  expect(await text(socket)).toBe(`one ${worker}`)
 })
 
 test('five reloads under constant POSTs lose none', async () => {
