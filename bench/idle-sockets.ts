@@ -81,7 +81,10 @@ function openOne(protocol: SocketProtocol, path: string): Promise<Socket> {
         return
       }
       // What ends a connection is 'close'; an error only says why.
-      socket.removeAllListeners().setTimeout(0).on('error', () => undefined)
+      socket
+        .removeAllListeners()
+        .setTimeout(0)
+        .on('error', () => undefined)
       resolve(socket)
     })
     socket.write(handshakeBytes(protocol))
