@@ -5,12 +5,17 @@ export function cannotOpen(target: string | number, error: unknown): TsgiError {
   return new TsgiError('TSGI_USAGE', `cannot open the log file ${target}: ${why}`, { cause: error })
 }
 
+/** The code of the warning. */
+export const LOG_WARNING = 'TSGI_LOG'
+
 /** A log that cannot be written cannot say so itself: the first failure goes to standard error, as a process warning. */
 export function tellOnce(target: string | number): (error: Error) => void {
   let told = false
   return (error) => {
     if (told) return
     told = true
-    process.emitWarning(`cannot write to the log ${target}: ${error.message}`, { code: 'TSGI_LOG' })
+    process.emitWarning(`cannot write to the log ${target}, its lines are lost: ${error.message}`, {
+      code: LOG_WARNING,
+    })
   }
 }

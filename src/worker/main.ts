@@ -7,6 +7,7 @@ import { monotonicMs } from '../clock.ts'
 import { asError, causes, TsgiError } from '../errors.ts'
 import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
+import { LOG_WARNING } from '../log/faults.ts'
 import { createLog, type Log } from '../log/logger.ts'
 import { parseHandedOver, parseMasterMessage } from '../message-schemas.ts'
 import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
@@ -60,6 +61,10 @@ function main(): void {
     const what =
       origin === 'unhandledRejection' ? 'a rejected promise that nobody handles' : 'an error that nobody catches'
     log?.error({ err: asError(error) }, `${what} ends this worker`)
+  })
+  process.on('warning', (warning) => {
+    // Of the access log, most often; where it is this very log that cannot be written, the line is lost like all others.
+    if ('code' in warning && warning.code === LOG_WARNING) log?.error(warning.message)
   })
   // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
   process.on('SIGINT', () => undefined)

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
@@ -195,6 +195,36 @@ test('an application that does not load ends tsgi with 3 and says what was found
   expect(tsgi.process.lines.join('\n')).toContain('nothing')
   expect(existsSync(socket)).toBe(false)
 })
+
+test('with --log-file, whoever starts what does not start is told where to look', async () => {
+  const directory = tempDir()
+  const app = join(directory, 'app.ts')
+  writeFileSync(app, 'export const nothing = 1')
+  const log = join(directory, 'tsgi.log')
+  const args = ['--uwsgi', join(directory, 'app.sock'), '--log-file', log]
+  const tsgi = await startTsgi({ app, args, waitUntilReady: false })
+  expect(await tsgi.process.exited).toEqual({ code: 3, signal: null })
+  expect(tsgi.process.lines).toEqual([`tsgi: ended with exit code 3; ${log} says why`])
+  expect(readFileSync(log, 'utf8')).toContain('nothing')
+})
+
+// Every write to it fails with ENOSPC (full(4)).
+test.skipIf(!existsSync('/dev/full'))(
+  'an access log on a full disk costs its lines alone, and the log says so',
+  async () => {
+    const { tsgi, socket } = await deployed([
+      '--workers',
+      '1',
+      '--access-log',
+      'combined',
+      '--access-log-file',
+      '/dev/full',
+    ])
+    expect(await text(socket)).toMatch(/^one /)
+    await tsgi.waitForLog(/"level":"error".*cannot write to the log \/dev\/full, its lines are lost: ENOSPC/)
+    expect(await text(socket)).toMatch(/^one /)
+  },
+)
 
 test('an address that another tsgi serves ends the second with 4 and harms the first in nothing', async () => {
   const { socket, app } = await deployed(['--workers', '1'])
