@@ -8,6 +8,7 @@ import { createRequire, register } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { TsgiError } from '../errors.ts'
+import { freshUrl, installFreshModules } from './fresh-modules-hook.ts'
 import { located } from './syntax-error.ts'
 
 export type TsLoader = 'auto' | 'native' | 'tsx'
@@ -45,7 +46,7 @@ export async function importFile(path: string, tsLoader: TsLoader, say: (message
     const why = tsLoader === 'auto' ? beyondStripping(error) : undefined
     if (why === undefined) throw await located(error, url)
     say(`${path} is loaded with tsx: Node's own type stripping stopped at ${why}`)
-    return { module: await importWithTsx(path, '?tsx'), loader: 'tsx' }
+    return { module: await importWithTsx(path, true), loader: 'tsx' }
   }
 }
 
@@ -86,16 +87,16 @@ function beyondStripping(error: unknown): string | undefined {
   return (error.message.split('\n')[0] ?? '').trim()
 }
 
-/**
- * @param suffix another URL than one that failed before: Node remembers it as failed
- */
-async function importWithTsx(path: string, suffix = ''): Promise<unknown> {
+/** @param again Node has tried without, and remembers that it failed */
+async function importWithTsx(path: string, again = false): Promise<unknown> {
   const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
   const tsconfig = findUp(dirname(path), 'tsconfig.json')
   registerCommonJs(cjs.register, tsconfig)
   esm.register(tsconfig === undefined ? {} : { tsconfig })
   process.setSourceMapsEnabled(true)
-  const url = `${pathToFileURL(path).href}${suffix}`
+  if (again) installFreshModules()
+  const fileUrl = pathToFileURL(path).href
+  const url = again ? freshUrl(fileUrl) : fileUrl
   const kind = moduleKind(path)
   if (kind === 'module') return import(url)
   try {
@@ -104,7 +105,7 @@ async function importWithTsx(path: string, suffix = ''): Promise<unknown> {
   } catch (error) {
     if (kind === 'commonjs' || !isAwaitRefused(error)) throw error
     register(typelessHookUrl())
-    return import(`${url}${suffix === '' ? '?' : '&'}esm`)
+    return import(`${url}${again ? '&' : '?'}esm`)
   }
 }
 

@@ -49,6 +49,38 @@ export const application = (): string => Handler.word
 
 export const application = (): string => Word.Ok
 `,
+  'esm/enum-shared.ts': `import { word } from './parts/uses-enum.ts'
+import { Word } from './parts/word-enum.ts'
+import { plain } from './parts/plain-enum.js'
+import data from './parts/data.json' with { type: 'json' }
+
+const { late } = await import('./parts/late.ts')
+
+export const application = (): string => (word === Word.Ok && plain === word && late === word ? data.word : 'not')
+`,
+  'esm/parts/data.json': `{ "word": "ok" }
+`,
+  'esm/parts/late.ts': `import { Word } from './word-enum.ts'
+
+export const late: string = Word.Ok
+`,
+  'esm/parts/plain-enum.js': `import { Word } from './word-enum.ts'
+
+export const plain = Word.Ok
+`,
+  'esm/parts/uses-enum.ts': `import { Word } from './word-enum.ts'
+
+export const word: string = Word.Ok
+`,
+  'esm/paths-shared.ts': `import { word } from './parts/uses-paths.ts'
+import { word as same } from '@parts/word.ts'
+
+export const application = (): string => (word === same.text ? word : 'not')
+`,
+  'esm/parts/uses-paths.ts': `import { word as imported } from '@parts/word.ts'
+
+export const word: string = imported.text
+`,
   'esm/extensionless.ts': `import { word } from './parts/word'
 
 export const application = (): string => word.text

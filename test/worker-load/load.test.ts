@@ -20,7 +20,7 @@ beforeAll(() => {
     extends: join(root, 'tsconfig.build.json'),
     compilerOptions: { rootDir: join(root, 'src'), outDir: join(built, 'dist'), declaration: false },
     include: [],
-    files: [join(root, 'src/worker/load.ts'), join(root, 'src/worker/typeless-hook.ts')],
+    files: ['load', 'typeless-hook', 'fresh-modules-hook'].map((name) => join(root, `src/worker/${name}.ts`)),
   }
   writeFileSync(join(built, 'tsconfig.json'), JSON.stringify(config))
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
@@ -108,6 +108,8 @@ describe('an application loads', () => {
 
   test.each([
     ['esm/enum.ts', /enum/],
+    ['esm/enum-shared.ts', /enum/],
+    ['esm/paths-shared.ts', /Cannot find/],
     ['esm/extensionless.ts', /Cannot find/],
     ['esm/js-extension.ts', /Cannot find/],
     ['esm/paths.ts', /Cannot find/],
