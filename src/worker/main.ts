@@ -87,7 +87,9 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
   const options = optionsOf(boot)
   const startedMs = monotonicMs()
   try {
-    const [loaded, fast] = await Promise.all([bootApplication(boot.application, options, log), wantsFastAccept(log)])
+    // First, for loading an application may keep the event loop busy for longer than the probe waits.
+    const fast = await wantsFastAccept(log)
+    const loaded = await bootApplication(boot.application, options, log)
     const worker = new Worker({
       application: loaded.application,
       boot,
