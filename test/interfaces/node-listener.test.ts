@@ -3,7 +3,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { pipeline, Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Application, Environ, StartResponse } from '../../src/application.ts'
+import type { Application, Environ, HeaderList, StartResponse } from '../../src/application.ts'
 import { TsgiError } from '../../src/errors.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import type { NodeListener } from '../../src/interfaces/marks.ts'
@@ -103,6 +103,60 @@ describe.each([
     expect(response.complete).toBe(false)
     expect(seen).toEqual(['aborted', 'close false'])
   })
+})
+
+test('early hints carry no header that nobody gave', async () => {
+  const hinted: HeaderList[] = []
+  const thrown: unknown[] = []
+  const inner = serve((_request, reply) => {
+    reply.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-a': 'b' })
+    try {
+      reply.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-a': 'b\r\nSet-Cookie: c=1' })
+    } catch (error) {
+      thrown.push(error)
+    }
+    reply.end()
+  })
+  await requestInMemory((environ, startResponse) => {
+    environ['tsgi.early_hints'] = async (_start, headers) => {
+      hinted.push(headers)
+      return true
+    }
+    return inner(environ, startResponse)
+  })
+  expect(hinted).toEqual([
+    [
+      ['Link', '</a.css>; rel=preload'],
+      ['x-a', 'b'],
+    ],
+  ])
+  expect(thrown).toMatchObject([{ code: 'ERR_INVALID_CHAR' }])
+})
+
+test('who still reads a body when the response is over is told, and waits no longer', async () => {
+  let reading: Promise<void> | undefined
+  const inner = serve((request, reply) => {
+    reading = (async () => {
+      for await (const chunk of request) reply.end(chunk)
+    })()
+  })
+  const response = await requestInMemory(
+    (environ, startResponse) => {
+      const over = new Promise<void>((resolve) => {
+        environ['tsgi.after'](() => resolve())
+      })
+      const pieces = (async function* () {
+        yield Buffer.from('first')
+        await over
+        throw new Error('cut off')
+      })()
+      environ['tsgi.input'] = Object.assign(environ['tsgi.input'], { [Symbol.asyncIterator]: () => pieces })
+      return inner(environ, startResponse)
+    },
+    { method: 'POST', body: 'first and more' },
+  )
+  expect(response.text).toBe('first')
+  await expect(reading).rejects.toThrow('cut off')
 })
 
 test('the request is what node:http makes of the same request', async () => {

@@ -129,6 +129,8 @@ export class MessagePair implements Messages {
     const isOverLimit = error instanceof TsgiError && error.code === 'TSGI_INPUT_TOO_LARGE'
     if (isOverLimit) this.exchange.fail(error)
     else this.exchange.lostClient()
+    // After the response nobody else tells whoever still reads: they would wait for ever, and no `finally` of theirs would run.
+    if (!this.request.destroyed) this.request.destroy(error)
   }
 }
 

@@ -60,10 +60,16 @@ export function responseConstructor(prototype: object): ResponseConstructor {
     this._writeRaw = writeRaw
     this._finish = finish
     // `@types/node` has one as read-only and the others with overloads.
-    const members = this as unknown as { end: unknown; setHeader: unknown; socket: unknown }
+    const members = this as unknown as {
+      end: unknown
+      setHeader: unknown
+      socket: unknown
+      writeEarlyHints: unknown
+    }
     // Not where the application, or what instruments it, has put its own in the prototype.
     if (members.end === nativeResponse.end) members.end = endWhole
     if (members.setHeader === nativeResponse.setHeader) members.setHeader = setKnownHeader
+    if (exchange.environ['tsgi.early_hints'] !== undefined) members.writeEarlyHints = writeEarlyHints
     // Assigned to as Node's assignSocket does; ClientSocket has what is used of a net.Socket, and no stream below it.
     members.socket = exchange.socket
     exchange.socket._httpMessage = this
@@ -105,6 +111,20 @@ function writeRaw(
   const done = typeof encoding === 'function' ? encoding : callback
   if (done) process.nextTick(done)
   return true
+}
+
+/** Node puts all but the link into the 103 as it is, line breaks included. What is no object it refuses itself. */
+function writeEarlyHints(
+  this: GatewayResponse,
+  hints: Record<string, string | string[]>,
+  callback?: () => void,
+): void {
+  for (const [name, value] of Object.entries(hints ?? {})) {
+    if (name === 'link') continue
+    http.validateHeaderName(name)
+    http.validateHeaderValue(name, String(value))
+  }
+  http.ServerResponse.prototype.writeEarlyHints.call(this, hints, callback)
 }
 
 function headerLines(head: string): HeaderList {
