@@ -114,11 +114,7 @@ function writeRaw(
 }
 
 /** Node puts all but the link into the 103 as it is, line breaks included. What is no object it refuses itself. */
-function writeEarlyHints(
-  this: GatewayResponse,
-  hints: Record<string, string | string[]>,
-  callback?: () => void,
-): void {
+function writeEarlyHints(this: GatewayResponse, hints: Record<string, string | string[]>, callback?: () => void): void {
   for (const [name, value] of Object.entries(hints ?? {})) {
     if (name === 'link') continue
     http.validateHeaderName(name)
