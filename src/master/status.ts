@@ -1,6 +1,6 @@
 /** What the master knows, as the answers of the control socket: plain rows, durations only. */
 
-import type { Roster } from './roster.ts'
+import type { Roster, WorkerView } from './roster.ts'
 import type { Listener } from './sockets.ts'
 
 export interface WorkerRow {
@@ -19,8 +19,20 @@ export interface WorkerRow {
   readonly retire: string | undefined
 }
 
+/** Workers report once a second. */
+const MISSED_REPORTS_MS = 2500
+
+/** What it reported last was before something kept its event loop: a worker that cannot even say so is anything but idle. */
+export const isStuck = ({ phase, heardAtMs }: WorkerView, nowMs: number): boolean =>
+  phase !== 'booting' && nowMs - heardAtMs > MISSED_REPORTS_MS
+
 export function describeWorkers(roster: Roster, nowMs: number): readonly WorkerRow[] {
-  return roster.workers.map(({ tick, ...worker }) => ({
+  return roster.workers.map((worker) => rowOf(worker, nowMs))
+}
+
+function rowOf(worker: WorkerView, nowMs: number): WorkerRow {
+  const { tick } = worker
+  return {
     slot: worker.slot,
     pid: worker.pid,
     generation: worker.generation,
@@ -32,9 +44,9 @@ export function describeWorkers(roster: Roster, nowMs: number): readonly WorkerR
     requestsTotal: tick?.requestsTotal ?? 0,
     oldestRequestMs: Math.round(tick?.oldestRequestMs ?? 0),
     rssBytes: tick?.rssBytes ?? 0,
-    eventLoopUtilization: tick?.eventLoopUtilization ?? 0,
+    eventLoopUtilization: isStuck(worker, nowMs) ? 1 : (tick?.eventLoopUtilization ?? 0),
     retire: worker.retire,
-  }))
+  }
 }
 
 export function describeStatus(

@@ -7,6 +7,7 @@ import { COUNTER_COLUMNS, HISTOGRAM_COLUMNS } from '../metrics/columns.ts'
 import { HISTOGRAMS } from '../metrics/table.ts'
 import type { Roster, WorkerView } from './roster.ts'
 import type { Listener } from './sockets.ts'
+import { isStuck } from './status.ts'
 
 export interface StatsInput {
   readonly roster: Roster
@@ -72,7 +73,7 @@ function workerStats(worker: WorkerView, { roster, application, nowMs, wallClock
     harakiri_count: 0,
     signals: 0,
     signal_queue: 0,
-    status: worker.phase === 'booting' ? 'cheap' : inFlight > 0 ? 'busy' : 'idle',
+    status: worker.phase === 'booting' ? 'cheap' : inFlight > 0 || isStuck(worker, nowMs) ? 'busy' : 'idle',
     rss: tick?.rssBytes ?? 0,
     vsz: 0,
     running_time: time.sumMicros,

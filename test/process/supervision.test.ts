@@ -143,6 +143,19 @@ test.skipIf(prlimit === undefined)('a worker without a descriptor left says so a
   expect(await text(socket)).toBe(`one ${worker}`)
 })
 
+test('a worker whose event loop is kept busy by one request does not look idle', async () => {
+  const { socket, control, deploy } = await deployed(['--workers', '1'])
+  deploy(`export const application = (environ, startResponse) => {
+    for (const end = Date.now() + 8000; Date.now() < end; );
+    startResponse('200 OK', [])
+    return []
+  }`)
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  const slow = ask(socket)
+  await until('it is shown as busy', async () => (await ctl(control, 'workers')).output.includes('100 %'), 7500)
+  expect((await slow).status).toBe(200)
+})
+
 test('five reloads under constant POSTs lose none', async () => {
   const { socket, control } = await deployed(['--workers', '2'])
   let running = true
