@@ -52,7 +52,6 @@ export class TlsAcceptor {
       // The same in every worker: a session that began with one can be resumed with another.
       ticketKeys: Buffer.from(ticketKeys, 'base64'),
       sessionIdContext: 'tsgi',
-      allowHalfOpen: true,
     })
     this.#server.on('secureConnection', (socket) => {
       const name = nameOf(socket)
@@ -62,6 +61,7 @@ export class TlsAcceptor {
         socket.destroy()
         return
       }
+      socket.allowHalfOpen = true
       setCarrier(socket, handshake.carrier)
       events.accepted(socket, handshake.source)
     })
@@ -105,6 +105,8 @@ export class TlsAcceptor {
       this.#handshakes.delete(name)
       this.#events.ended()
     })
+    // Taken over by the TLS socket: who ends its side in the handshake has left, and only this closes the connection then.
+    carrier.allowHalfOpen = false
     this.#server.emit('connection', carrier)
   }
 }

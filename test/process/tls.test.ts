@@ -325,6 +325,22 @@ describeWith(['openssl'], 'a worker that drains', () => {
     expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
   })
 
+  test('waits for nobody who left in the middle of a handshake', async () => {
+    const { tsgi, ports } = await served(['--graceful-timeout', '50'])
+    for (let count = 0; count < 20; count++) {
+      const tcp = connectTcp(ports.uwsgi, '127.0.0.1')
+      const socket = connect({ socket: tcp, rejectUnauthorized: false })
+      // The client is done with the handshake, and the server waits for its last word, which never comes.
+      socket.once('secureConnect', () => tcp.destroy()).on('error', () => undefined)
+      await once(tcp, 'close')
+    }
+    const probe = await openUnchecked(ports.uwsgi)
+    await askOver(probe, { protocol: 'uwsgi', path: '/pid' })
+    tsgi.signal('SIGTERM')
+    await tsgi.process.exited
+    expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
+  })
+
   test('waits for a handshake that has begun, and serves its request', async () => {
     const { tsgi, ports } = await served()
     const pid = await onlyWorker(tsgi)
