@@ -329,10 +329,12 @@ describeWith(['openssl'], 'a worker that drains', () => {
     const { tsgi, ports } = await served(['--graceful-timeout', '50'])
     for (let count = 0; count < 20; count++) {
       const tcp = connectTcp(ports.uwsgi, '127.0.0.1')
-      const socket = connect({ socket: tcp, rejectUnauthorized: false })
-      // The client is done with the handshake, and the server waits for its last word, which never comes.
-      socket.once('secureConnect', () => tcp.destroy()).on('error', () => undefined)
-      await once(tcp, 'close')
+      await once(tcp, 'connect')
+      // The hello is out, and its answer is not read any more.
+      connect({ socket: tcp, rejectUnauthorized: false }).on('error', () => undefined)
+      await new Promise(setImmediate)
+      tcp.end()
+      await once(tcp.resume(), 'close')
     }
     const probe = await openUnchecked(ports.uwsgi)
     await askOver(probe, { protocol: 'uwsgi', path: '/pid' })
