@@ -373,6 +373,15 @@ describe('errors', () => {
     expect(response.errors.length).toBe(1)
   })
 
+  test('destroying the socket with an error tells whoever listens to it, before its close', async () => {
+    const events: string[] = []
+    await ask((request) => {
+      request.socket.on('error', ({ message }) => events.push(message)).on('close', () => events.push('close'))
+      request.socket.destroy(new Error('broken'))
+    })
+    await expect.poll(() => events).toEqual(['broken', 'close'])
+  })
+
   test('writing after the end is reported as node:http does', async () => {
     const codes: unknown[] = []
     await ask((_request, reply) => {

@@ -163,6 +163,8 @@ export class ClientSocket extends Emitter {
   destroy(error?: Error): this {
     if (this.destroyed) return this
     this.close()
+    // Nobody has to listen: node:http itself does on its sockets.
+    if (error !== undefined && this.listenerCount('error') > 0) process.nextTick(() => this.emit('error', error))
     this.owner?.destroyed(error)
     return this
   }
