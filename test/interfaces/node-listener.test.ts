@@ -264,6 +264,25 @@ describe('events come in the order of node:http', () => {
   })
 })
 
+test("the response closes after its 'finish', whoever holds that back", async () => {
+  const events: string[] = []
+  let release: () => void = () => undefined
+  await ask((_request, reply) => {
+    const emit = reply.emit.bind(reply)
+    reply.emit = (event: string, ...parameters: unknown[]) => {
+      if (event !== 'finish') return emit(event, ...parameters)
+      release = () => emit(event, ...parameters)
+      return true
+    }
+    reply.on('finish', () => events.push('finish')).on('close', () => events.push('close'))
+    reply.end('x')
+  })
+  await new Promise(setImmediate)
+  expect(events).toEqual([])
+  release()
+  await expect.poll(() => events).toEqual(['finish', 'close'])
+})
+
 test('a response that is ready in the same turn is returned, not promised', () => {
   const application = serve((_request, reply) => reply.setHeader('Content-Type', 'text/plain').end('at once'))
   const started: unknown[] = []

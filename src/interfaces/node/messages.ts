@@ -1,6 +1,7 @@
 /** The request and response of one exchange: their events in the order in which node:http emits them. */
 
 import diagnosticsChannel from 'node:diagnostics_channel'
+import { EventEmitter } from 'node:events'
 import type http from 'node:http'
 import { asError, TsgiError } from '../../errors.ts'
 import { takeClosing } from '../takeover.ts'
@@ -80,8 +81,14 @@ export class MessagePair implements Messages {
   finished(): void {
     const { response } = this
     const { socket } = this.exchange
-    this.release()
     if (WRITABLE_FINISHED !== undefined) membersOf(response)[WRITABLE_FINISHED] = true
+    // Somebody has taken its place and may hold 'finish' back: what follows has to wait for the event itself.
+    if (response.emit !== EventEmitter.prototype.emit) {
+      this.ended()
+      response.emit('finish')
+      return
+    }
+    this.release()
     process.nextTick(emitClose, response)
     response.emit('finish')
     // One request is all that such a socket carries.
