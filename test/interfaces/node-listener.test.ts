@@ -1,6 +1,7 @@
 import events, { once } from 'node:events'
 import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
+import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Application, Environ, HeaderList, StartResponse } from '../../src/application.ts'
@@ -8,7 +9,10 @@ import { TsgiError } from '../../src/errors.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import type { NodeListener } from '../../src/interfaces/marks.ts'
 import { serverApplication } from '../../src/interfaces/node/listener.ts'
+import { requestConstructor } from '../../src/interfaces/node/request.ts'
 import { hooksWork } from '../../src/interfaces/node/self-test.ts'
+import { upgradeRequest } from '../../src/interfaces/node/upgrade.ts'
+import { tempDir } from '../support/temp-dir.ts'
 
 const serve = (listener: NodeListener, hooked = true): Application =>
   serverApplication(http.createServer(listener), hooked)
@@ -536,6 +540,20 @@ test('an upgrade where none can be carried is a 501, and the log says what to us
   })
   expect(response.status).toBe(501)
   expect(response.errorLines.join(' ')).toContain('uwsgi_pass')
+})
+
+test('the socket of an upgrade knows what the front server verified, and can be reset where a Unix socket cannot', async () => {
+  const path = join(tempDir(), 'socket')
+  const server = net.createServer().listen(path)
+  const client = net.connect(path)
+  const [socket]: net.Socket[] = await once(server, 'connection')
+  onTestFinished(() => void server.close())
+  if (socket === undefined) throw new Error('no connection')
+  const verified = { ...environ(), SSL_CLIENT_VERIFY: 'SUCCESS' }
+  const request = upgradeRequest(verified, socket, undefined, requestConstructor(http.IncomingMessage.prototype))
+  expect(Reflect.get(request.socket, 'authorized')).toBe(true)
+  request.socket.resetAndDestroy()
+  await once(client, 'close')
 })
 
 function portOf(server: http.Server): number {

@@ -13,7 +13,15 @@ import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 
 const NOTHING: readonly Uint8Array[] = []
 const HEAD_END = Buffer.from('\r\n\r\n')
-const DESCRIBED = ['remoteAddress', 'remotePort', 'remoteFamily', 'localAddress', 'localPort', 'encrypted'] as const
+const DESCRIBED = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'encrypted',
+  'authorized',
+] as const
 
 export function runAsText(
   environ: Environ,

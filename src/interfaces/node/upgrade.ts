@@ -76,6 +76,8 @@ export function upgradeRequest(
   fillRequest(request, environ, undefined)
   request.complete = true
   request.push(null)
+  // Only TCP can be reset; on a Unix socket net.Socket throws.
+  if (Reflect.get(socket, 'remoteAddress') === undefined) Reflect.set(socket, 'resetAndDestroy', () => socket.destroy())
   for (const name of [
     'remoteAddress',
     'remotePort',
@@ -83,6 +85,7 @@ export function upgradeRequest(
     'localAddress',
     'localPort',
     'encrypted',
+    'authorized',
   ] as const) {
     Object.defineProperty(socket, name, {
       value: described[name],
