@@ -37,8 +37,8 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          // test/docker has a configuration of its own: npm run test:docker.
-          exclude: [...realServers, ...load, 'test/docker/**'],
+          // These have configurations of their own: npm run test:docker, npm run test:suites.
+          exclude: [...realServers, ...load, 'test/docker/**', 'test/suites/suites.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
           sequence: { groupOrder: 0 },

@@ -15,7 +15,47 @@ function versionOf({ packageName, example, isBuilt }) {
   return JSON.parse(readFileSync(file, 'utf8')).version
 }
 
-export function frameworksPage({ FRAMEWORKS, CHECKS }, { ODD_CASES }) {
+const PROTOCOLS = { fastcgi: 'FastCGI', uwsgi: 'uwsgi' }
+
+const plain = (text) => text.replaceAll('|', '\\|').replaceAll('<', '&lt;')
+const plural = (count) => (count === 1 ? '1 test' : `${count} tests`)
+
+/** What the last recorded run of the suites gave, and what it may not give. */
+function suitesSection(SUITES, results) {
+  const recorded = SUITES.filter(({ name }) => results[name] !== undefined)
+  const rows = recorded.map(({ name }) => {
+    const { version, onNodeHttp, over } = results[name]
+    const passed = Object.keys(PROTOCOLS).map((protocol) => over[protocol] ?? '')
+    return row(name, version, onNodeHttp, ...passed)
+  })
+  const reasons = new Map()
+  for (const { name, differences } of recorded)
+    for (const { why, tests, over } of differences) {
+      const where = over === undefined ? name : `${name}, over ${PROTOCOLS[over]}`
+      const titles = tests.map((test) => test.split(' > ').slice(1).join(': '))
+      reasons.set(why, [...(reasons.get(why) ?? []), `${where} (${plural(tests.length)}): ${titles.join('; ')}`])
+    }
+  const missing = SUITES.filter(({ name }) => results[name] === undefined).map(({ name }) => name)
+  const absent = missing.length === 0 ? '' : ` Set up, but not recorded yet: ${missing.join(', ')}.`
+  const differences = [...reasons].map(([why, where]) => row(why, plain(where.join('. '))))
+  return `## The frameworks' own test suites
+
+\`npm run test:suites\` runs the test suites of the projects themselves, unchanged, twice: on \`node:http\`, and with every server
+that listens replaced by tsgi: \`listen\` is taken over as in a worker, and a thin front server passes requests and responses on,
+over a Unix socket, to the connection code of a worker with the Node interface. Every test that passes on \`node:http\` has to pass on
+tsgi. Counted are tests that pass; of Fastify and its plugins those of the files that make a server listen.
+
+${table(['Suite', 'Version', 'node:http', ...Object.values(PROTOCOLS).map((title) => `tsgi over ${title}`)], rows)}
+
+The run fails where another test differs than these, and where one of these does not:
+
+${table(['Why', 'Tests'], differences)}
+
+The suites come from Debian's source packages, and those of Fastify and its plugins from their packages on npm. Neither has one of
+Koa, Hono, h3 or NestJS: these are held to the examples above.${absent}`
+}
+
+export function frameworksPage({ FRAMEWORKS, CHECKS }, { ODD_CASES }, { SUITES }, suiteResults) {
   const rows = FRAMEWORKS.map((framework) =>
     row(
       framework.name,
@@ -54,5 +94,7 @@ ${table(['What happens', 'The response', 'Why'], differences)}
 
 Interim responses (103) and trailers are dropped where the protocol has no place for them: nginx takes the first status that
 it reads from uwsgi, FastCGI and SCGI for the final one.
+
+${suitesSection(SUITES, suiteResults)}
 `
 }

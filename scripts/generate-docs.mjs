@@ -3,7 +3,7 @@
  * A test compares the pages with what this gives.
  */
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tsImport } from 'tsx/esm/api'
@@ -88,17 +88,21 @@ export async function generatePages() {
   const [help, errors, metrics, signals, control] = await Promise.all(
     ['options/help', 'errors', 'metrics/table', 'master/signals', 'master/control-messages'].map(load),
   )
-  const [matrix, configurations, frameworks, odd] = await Promise.all(
-    ['front/matrix', 'support/front-configurations', 'front/frameworks', 'front/odd'].map((path) =>
+  const [matrix, configurations, frameworks, odd, suites] = await Promise.all(
+    ['front/matrix', 'support/front-configurations', 'front/frameworks', 'front/odd', 'suites/suites'].map((path) =>
       tsImport(`../test/${path}.ts`, import.meta.url),
     ),
   )
+  const suiteResults = JSON.parse(readFileSync(join(root, 'test', 'suites', 'results.json'), 'utf8'))
   const pages = {
     'docs/options.md': ['src/options/table.ts', help.optionsPage()],
     'docs/errors.md': ['src/errors.ts', errorsPage(errors)],
     'docs/metrics.md': ['src/metrics/table.ts', metricsPage(metrics)],
     'docs/signals.md': ['src/master/signals.ts and src/master/control-messages.ts', signalsPage(signals, control)],
-    'docs/frameworks.md': ['test/front/frameworks.ts and test/front/odd.ts', frameworksPage(frameworks, odd)],
+    'docs/frameworks.md': [
+      'test/front/frameworks.ts, test/front/odd.ts and test/suites',
+      frameworksPage(frameworks, odd, suites, suiteResults),
+    ],
     'docs/front-servers.md': ['test/front/matrix.ts', frontServersPage(matrix, configurations)],
   }
   const withNotice = ([path, [source, text]]) => [
