@@ -3,6 +3,7 @@
 import { writeSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { letFlow } from '../interfaces/let-flow.ts'
 import { breakOff } from './break-off.ts'
 import { handleOf, type RawHandle, takeHandle } from './raw-handle.ts'
 import type { Transport, TransportEvents } from './transport.ts'
@@ -99,7 +100,7 @@ export class SocketTransport implements Transport {
     // 'close' tells whoever has it all there is; where nobody listens to errors, one client's reset would end the worker.
     socket.on('error', () => undefined)
     socket.once('close', () => this.#events.closed())
-    if (this.#paused) forgetPause(socket)
+    if (this.#paused) letFlow(socket)
     return socket
   }
 
@@ -130,12 +131,6 @@ export class SocketTransport implements Transport {
   }
 
   readonly settled = true
-}
-
-/** A stream that was paused stays so when somebody listens to 'data', unless it forgets that: there is no other way to tell it. */
-function forgetPause(socket: Socket): void {
-  const state: unknown = Reflect.get(socket, '_readableState')
-  if (typeof state === 'object' && state !== null) Reflect.set(state, 'flowing', null)
 }
 
 /** Bytes that the kernel took at once; 0 for any reason it did not, which the socket's own write will meet again. */

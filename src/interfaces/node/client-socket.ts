@@ -31,6 +31,17 @@ WithoutStore.prototype = EventEmitter.prototype
 // TypeScript has no type for a plain function called with `new`.
 const Emitter = WithoutStore as unknown as new () => EventEmitter
 
+/** What a stream that stands for it has to say of the client as well. */
+export const DESCRIBED = [
+  'remoteAddress',
+  'remotePort',
+  'remoteFamily',
+  'localAddress',
+  'localPort',
+  'encrypted',
+  'authorized',
+] as const satisfies readonly (keyof ClientSocket)[]
+
 export class ClientSocket extends Emitter {
   readonly environ: Environ
   owner: SocketOwner | undefined = undefined

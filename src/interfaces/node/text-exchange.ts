@@ -8,20 +8,11 @@ import { Duplex } from 'node:stream'
 import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
 import { isHopByHop } from '../../gateway/hop-by-hop.ts'
-import { ClientSocket } from './client-socket.ts'
+import { ClientSocket, DESCRIBED } from './client-socket.ts'
 import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 
 const NOTHING: readonly Uint8Array[] = []
 const HEAD_END = Buffer.from('\r\n\r\n')
-const DESCRIBED = [
-  'remoteAddress',
-  'remotePort',
-  'remoteFamily',
-  'localAddress',
-  'localPort',
-  'encrypted',
-  'authorized',
-] as const
 
 export function runAsText(
   environ: Environ,

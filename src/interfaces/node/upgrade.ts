@@ -5,7 +5,8 @@ import type { Duplex } from 'node:stream'
 import type { Body, Environ, StartResponse } from '../../application.ts'
 import { asBuffer } from '../../as-buffer.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
-import { ClientSocket } from './client-socket.ts'
+import { letFlow } from '../let-flow.ts'
+import { ClientSocket, DESCRIBED } from './client-socket.ts'
 import { fillRequest, type GatewayRequest, type RequestConstructor } from './request.ts'
 
 const EXPLANATION = 'This connection cannot be upgraded: see the error log.\n'
@@ -78,15 +79,7 @@ export function upgradeRequest(
   request.push(null)
   // Only TCP can be reset; on a Unix socket net.Socket throws.
   if (Reflect.get(socket, 'remoteAddress') === undefined) Reflect.set(socket, 'resetAndDestroy', () => socket.destroy())
-  for (const name of [
-    'remoteAddress',
-    'remotePort',
-    'remoteFamily',
-    'localAddress',
-    'localPort',
-    'encrypted',
-    'authorized',
-  ] as const) {
+  for (const name of DESCRIBED) {
     Object.defineProperty(socket, name, {
       value: described[name],
       configurable: true,
@@ -97,11 +90,4 @@ export function upgradeRequest(
   Object.defineProperty(request, 'socket', { value: socket, configurable: true, writable: true, enumerable: true })
   letFlow(socket)
   return request
-}
-
-/** A stream that was paused on its way here stays paused when somebody listens to 'data', unless it forgets that. */
-function letFlow(socket: Duplex): void {
-  if (socket.readableFlowing !== false) return
-  const state: unknown = Reflect.get(socket, '_readableState')
-  if (typeof state === 'object' && state !== null) Reflect.set(state, 'flowing', null)
 }
