@@ -1,9 +1,8 @@
 /** What the log says of workers: one line for each thing that happened to one. */
 
+import { ERRORS } from '../errors.ts'
 import type { WorkerMessage } from '../messages.ts'
 import { describeExit, type WorkerExit, type WorkerView } from './roster.ts'
-
-const USAGE_EXIT_CODE = 2
 
 /** What the master needs of a logger. */
 export interface MasterLog {
@@ -56,7 +55,7 @@ export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit)
 }
 
 const failedAt = (exitCode: number): string =>
-  exitCode === USAGE_EXIT_CODE ? 'could not start' : 'could not load the application'
+  exitCode === ERRORS.TSGI_USAGE.exitCode ? 'could not start' : 'could not load the application'
 
 /** As pino's readers show errors; nothing where there is no stack. */
 export function errorField({ message, stack }: { readonly message: string; readonly stack: string }): object {

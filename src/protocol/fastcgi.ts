@@ -78,7 +78,7 @@ class FastcgiDecoder implements Decoder {
 
   get midRequest(): boolean {
     if (this.#queue.length > 0 || this.#reading !== 'header' || this.#skipLeft > 0) return true
-    return this.#requests.some(isIncomplete)
+    return this.#requests.list().some(isIncomplete)
   }
 
   feed(bytes: Uint8Array): void {

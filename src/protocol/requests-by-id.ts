@@ -9,8 +9,7 @@ export class RequestsById<Request extends { readonly requestId: number }> {
   #many: Map<number, Request> | undefined
 
   get size(): number {
-    if (this.#many !== undefined) return this.#many.size
-    return this.#few.length
+    return this.#many === undefined ? this.#few.length : this.#many.size
   }
 
   /** There were two at once, and may be again. */
@@ -42,9 +41,5 @@ export class RequestsById<Request extends { readonly requestId: number }> {
   /** Those that are there now: some may go while they are gone through. */
   list(): readonly Request[] {
     return this.#many === undefined ? this.#few : [...this.#many.values()]
-  }
-
-  some(test: (request: Request) => boolean): boolean {
-    return this.list().some(test)
   }
 }

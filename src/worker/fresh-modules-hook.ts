@@ -4,19 +4,19 @@
  */
 
 import module, { type ResolveFnOutput, type ResolveHook } from 'node:module'
-import { extname } from 'node:path'
 
 const MARK = 'tsx'
 const MARKED = /[?&]tsx(?:&|$)/
 
-/** The same file under another URL. CommonJS has a memory of its own, which forgets what failed. */
+/** The same file under another URL. */
 export function freshUrl(url: string): string {
   return MARKED.test(url) ? url : `${url}${url.includes('?') ? '&' : '?'}${MARK}`
 }
 
 function fresh(resolved: ResolveFnOutput): ResolveFnOutput {
   const { url, format } = resolved
-  // Packages are loaded as they are: one that is loaded already, tsgi itself among them, must not be there twice.
+  // Packages are loaded as they are: one that is loaded already, tsgi itself among them, must not be there twice. CommonJS has a
+  // memory of its own, which forgets what failed.
   const isOwn = url.startsWith('file:') && !url.includes('/node_modules/') && !url.startsWith(distribution)
   return isOwn && format !== 'commonjs' ? { ...resolved, url: freshUrl(url) } : resolved
 }
@@ -35,6 +35,5 @@ export function installFreshModules(): void {
     registerHooks({ resolve: (specifier, context, nextResolve) => fresh(nextResolve(specifier, context)) })
     return
   }
-  // Not an import that the compiler would rewrite: the file is .ts in a checkout and .js in the package.
-  module.register(new URL(`./fresh-modules-hook${extname(import.meta.url)}`, import.meta.url))
+  module.register(import.meta.url)
 }
