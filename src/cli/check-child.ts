@@ -3,6 +3,7 @@
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { asError } from '../errors.ts'
+import { handlerApplication } from '../gateway/environ-source.ts'
 import { requestInMemory } from '../gateway/memory.ts'
 import { createLog } from '../log/logger.ts'
 import { validate } from '../middleware/validate.ts'
@@ -18,15 +19,16 @@ const ANSWER_TIMEOUT_MS = 30_000
 /** How the validator marks what is only a doubt. */
 const WARNING = / \(warning\)$/
 
-async function answerTo({ application, options: plain, paths }: CheckOrder): Promise<CheckAnswer> {
+async function answerTo({ application: spec, options: plain, paths }: CheckOrder): Promise<CheckAnswer> {
   // Parsed by the process that sent it, which runs the same build.
   const options = plain as unknown as Options
   const log = createLog({ level: options.logLevel, format: options.logFormat, file: undefined, name: 'tsgi check' })
   try {
-    const loaded = await bootApplication(application, options, log)
+    const loaded = await bootApplication(spec, options, log)
     await loaded.startup?.()
+    const application = handlerApplication(loaded.handler)
     const requests: CheckedRequest[] = []
-    for (const path of paths) requests.push(await ask(loaded.application, path, options))
+    for (const path of paths) requests.push(await ask(application, path, options))
     await loaded.shutdown?.()
     return { kind: 'done', requests }
   } catch (error) {

@@ -1,32 +1,18 @@
-/**
- * The variables of a request -> environ (PEP 3333, "environ Variables"; RFC 3875 section 4.1). What is copied, dropped,
- * merged and derived, and why.
- */
+/** The variables of a request -> environ (PEP 3333, "environ Variables"). */
 
-import type { Environ, ErrorStream, InputStream } from '../application.ts'
-import { TsgiError } from '../errors.ts'
-import type { Params } from '../protocol/codec.ts'
-import { applyMount, type ResolvedPath, resolvePath } from './path.ts'
-import { SENT } from './sent.ts'
-import { type Role, RoleMemory, roleOf } from './variable-roles.ts'
+import type { Environ, ErrorStream } from '../application.ts'
+import type { RequestSource } from './request-source.ts'
+import type { SentVariables, VariableSettings } from './sent-variables.ts'
 
 /** What is the same for every request of a worker. */
-export interface EnvironSettings {
-  /** `--env NAME=VALUE`: weaker than what the front server sends. */
-  readonly variables: readonly (readonly [name: string, value: string])[]
-  /** Mount prefixes, longest first, each `/x` without a slash at its end. */
-  readonly mounts: readonly string[]
+export interface EnvironSettings extends VariableSettings {
   readonly multiprocess: boolean
   readonly concurrent: boolean
 }
 
 /** What only the exchange can give. */
-export interface ExchangeKeys {
-  readonly input: InputStream
+export interface ExchangeKeys extends Pick<RequestSource, 'input' | 'after' | 'signal'> {
   readonly errors: ErrorStream
-  readonly after: Environ['tsgi.after']
-  /** Asked when the application reads `tsgi.signal`: making one costs 2 us (measured, Node 20). */
-  readonly signal: SignalSource
   /** Undefined where the transport cannot: the key is then absent. */
   readonly upgrade: Environ['tsgi.upgrade'] | undefined
   readonly earlyHints: Environ['tsgi.early_hints'] | undefined
@@ -64,14 +50,6 @@ export function defineSignal(environ: object, source: SignalSource): void {
 }
 
 const VERSION = [1, 0] as const
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const DIGITS = /^[0-9]{1,15}$/
-const HTTPS_ON = /^(?:on|1|yes|true)$/i
-/** No front server of sound mind passes these inside a header; a NUL ends strings elsewhere. */
-const BROKEN_VALUE = /[\0\r\n]/
-
-const badRequest = (message: string): TsgiError => new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', message)
-
 /**
  * What every front server sends: in the literal although it may be lacking, for V8 makes room for twice as many keys from the
  * twenty-second on, and grows the object once less (measured, Node 20: a third of the time of building an environ).
@@ -81,13 +59,7 @@ const USUAL = ['DOCUMENT_ROOT', 'REMOTE_ADDR', 'REMOTE_PORT', 'REQUEST_SCHEME', 
 /** An environ while it is filled. Keyed, so that V8 adds by its generic stub: named additions to a dictionary call into C++. */
 type Unfilled = Record<PropertyKey, unknown>
 
-/** A second look at the same object: its upper-case keys hold strings, or null until they are sent, and names come from the wire. */
-type Variables = Record<string, string | null | undefined>
-
-const roles = new RoleMemory()
-
-/** @returns the environ, or the reason why this request is answered 400 without the application being called */
-export function buildEnviron(params: Params, settings: EnvironSettings, keys: ExchangeKeys): Environ | TsgiError {
+export function buildEnviron(variables: SentVariables, settings: EnvironSettings, keys: ExchangeKeys): Environ {
   // Constants only: V8 then copies the whole literal at once, where it would define each other value by a call into C++.
   const unfilled: Unfilled = {
     // A plain object would answer 'constructor' in environ with true, and swallow a variable named __proto__.
@@ -120,99 +92,30 @@ export function buildEnviron(params: Params, settings: EnvironSettings, keys: Ex
   unfilled['tsgi.errors'] = keys.errors
   unfilled['tsgi.multiprocess'] = settings.multiprocess
   unfilled['tsgi.concurrent'] = settings.concurrent
-  unfilled['tsgi.after'] = keys.after
-  put(unfilled, SIGNAL, keys.signal)
-  if (settings.variables.length === 0) put(unfilled, SENT, params)
+  unfilled['tsgi.after'] = (callback: Parameters<Environ['tsgi.after']>[0]) => keys.after(callback)
+  put(unfilled, SIGNAL, keys)
   // Not among the constants: to turn a value into accessors costs twice as much as to add them (1.1 against 0.5 us).
   Object.defineProperty(unfilled, 'tsgi.signal', ON_FIRST_READING)
   if (keys.upgrade !== undefined) put(unfilled, 'tsgi.upgrade', keys.upgrade)
   if (keys.earlyHints !== undefined) put(unfilled, 'tsgi.early_hints', keys.earlyHints)
   for (const [name, value] of keys.extensions) put(unfilled, name, value)
-  // Names that start with `tsgi.` are ignored, so only strings are seen.
-  const refusal = copyVariables(unfilled as Variables, params, settings)
-  if (refusal !== undefined) return refusal
+  const { list } = variables
+  for (let index = 0; index < list.length; index += 2) {
+    const name = list[index] ?? ''
+    const value = list[index + 1] ?? ''
+    if (value !== '' || (name !== 'CONTENT_LENGTH' && name !== 'CONTENT_TYPE')) unfilled[name] = value
+  }
+  for (const name of USUAL) if (unfilled[name] === null) delete unfilled[name]
+  unfilled['SCRIPT_NAME'] = variables.scriptName
+  unfilled['PATH_INFO'] = variables.pathInfo
+  if (variables.scheme === 'https') unfilled['tsgi.url_scheme'] = 'https'
+  if (unfilled['SERVER_NAME'] === '') unfilled['SERVER_NAME'] = variables.serverName
+  if (unfilled['SERVER_PORT'] === '') unfilled['SERVER_PORT'] = variables.serverPort
+  if (unfilled['SERVER_PROTOCOL'] === '') unfilled['SERVER_PROTOCOL'] = variables.protocol
   // Every key of an Environ has its value now.
-  const environ = unfilled as unknown as Environ
-  const pathSent = environ.PATH_INFO !== '' || hasVariable(params, 'PATH_INFO')
-  return deriveVariables(environ, pathSent, settings) ?? environ
+  return unfilled as unknown as Environ
 }
 
 function put(environ: Unfilled, key: PropertyKey, value: unknown): void {
   environ[key] = value
-}
-
-function hasVariable(params: Params, name: string): boolean {
-  for (let index = 0; index < params.length; index += 2) if (params[index] === name) return true
-  return false
-}
-
-function copyVariables(variables: Variables, params: Params, settings: EnvironSettings): TsgiError | undefined {
-  const deployed = settings.variables.length > 0
-  for (const [name, value] of settings.variables) if (isKept(roleOf(name))) variables[name] = value
-  const seen = deployed ? new Set<string>() : undefined
-  for (let index = 0; index < params.length; index += 2) {
-    const name = params[index] ?? ''
-    const value = params[index + 1] ?? ''
-    const role = roles.read(index >> 1, name)
-    switch (role) {
-      case 'plain':
-      case 'length':
-        break
-      case 'path':
-      case 'type':
-        if (value.includes('\0')) return badRequest(`the value of ${name} has a NUL`)
-        break
-      case 'header':
-      case 'host':
-      case 'dropped': {
-        if (BROKEN_VALUE.test(value)) return badRequest(`the value of ${name} has a line break or a NUL`)
-        if (role === 'dropped') continue
-        const before = seen === undefined || seen.has(name) ? variables[name] : undefined
-        seen?.add(name)
-        if (before === undefined || before === '') break
-        if (role === 'header') variables[name] = `${before}${name === 'HTTP_COOKIE' ? '; ' : ', '}${value}`
-        else if (before !== value) return badRequest('two Host headers that differ')
-        continue
-      }
-      case 'ignored':
-        continue
-    }
-    if (value === '' && (role === 'length' || role === 'type')) delete variables[name]
-    else variables[name] = value
-  }
-  for (const name of USUAL) if (variables[name] === null) delete variables[name]
-  return undefined
-}
-
-const isKept = (role: Role): boolean => role !== 'ignored' && role !== 'dropped'
-
-function deriveVariables(environ: Environ, pathSent: boolean, settings: EnvironSettings): TsgiError | undefined {
-  const { REQUEST_METHOD: method, CONTENT_LENGTH: length } = environ
-  if (method === '') return badRequest('REQUEST_METHOD is missing: does the front server include its *_params file?')
-  if (method !== 'GET' && !TOKEN.test(method)) return badRequest('REQUEST_METHOD is no token')
-  if (length !== undefined && !DIGITS.test(length)) return badRequest('CONTENT_LENGTH is no number')
-  if (length === undefined && environ['UWSGI_ROUTER'] !== undefined && isChunked(environ)) {
-    // Without --http-chunked-input it drops the body; an application would take it for an empty one.
-    return new TsgiError('TSGI_PROTOCOL_LENGTH_REQUIRED', "uWSGI's router does not pass chunked bodies on")
-  }
-  const path = resolvePath(environ, pathSent)
-  if (path === undefined) return badRequest('the path neither starts with a slash nor is *')
-  const { scriptName, pathInfo }: ResolvedPath = applyMount(path, settings.mounts)
-  environ.SCRIPT_NAME = scriptName
-  environ.PATH_INFO = pathInfo
-  const isHttps = isSecure(environ)
-  if (isHttps) environ['tsgi.url_scheme'] = 'https'
-  if (environ.SERVER_NAME === '') environ.SERVER_NAME = 'localhost'
-  if (environ.SERVER_PORT === '') environ.SERVER_PORT = isHttps ? '443' : '80'
-  if (environ.SERVER_PROTOCOL === '') environ.SERVER_PROTOCOL = 'HTTP/1.1'
-  return undefined
-}
-
-const isChunked = (environ: Environ): boolean => /\bchunked\b/i.test(environ['HTTP_TRANSFER_ENCODING'] ?? '')
-
-/** The front server's word counts; X-Forwarded-Proto is the client's and never does. */
-function isSecure(environ: Environ): boolean {
-  const https = environ['HTTPS']
-  if (https !== undefined && HTTPS_ON.test(https)) return true
-  return (environ['REQUEST_SCHEME'] ?? environ['UWSGI_SCHEME']) === 'https'
 }

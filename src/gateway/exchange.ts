@@ -3,17 +3,20 @@
  * the application does (PEP 3333, "Specification Details" and "Error Handling").
  */
 
-import type { Application, Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
+import type { Environ, ErrorStream, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { type Closing, closeBody } from './close-body.ts'
-import { buildEnviron, type EnvironSettings, type ExchangeKeys, type SignalSource } from './environ.ts'
+import { buildEnviron, type EnvironSettings, type ExchangeKeys } from './environ.ts'
+import { EnvironVariables } from './environ-source.ts'
 import { ErrorLines, type LineTaker } from './error-lines.ts'
 import { checkHead } from './head-checks.ts'
 import { RequestInput } from './input.ts'
 import { isPromiseLike } from './promise-like.ts'
 import { BodyPull } from './pull.ts'
+import type { Handler, RequestSource, RequestVariables } from './request-source.ts'
 import { Response, type ResponseOwner } from './response.ts'
+import { readVariables, SentVariables } from './sent-variables.ts'
 import type { Sink } from './sink.ts'
 
 /** What a worker gives to every exchange. */
@@ -49,7 +52,7 @@ type Phase =
 
 type Callback = (outcome: Outcome) => unknown
 
-export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing {
+export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing {
   readonly input: RequestInput
   /** On the clock of performance.now(). */
   readonly startedMs: number
@@ -59,6 +62,7 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   readonly #services: ExchangeServices
   readonly #response: Response
   readonly #errors: ErrorLines
+  #variables: RequestVariables | undefined
   #environ: Environ | undefined
   #phase: Phase = 'open'
   /** What the application returned; undefined before, and once it is being closed. */
@@ -84,9 +88,43 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     this.input = new RequestInput(services.maxBodyBytes, sink)
   }
 
-  /** Undefined before it is built, and where the variables were refused. */
-  get environ(): Environ | undefined {
-    return this.#environ
+  /** The variables were read, and not refused. */
+  get isRead(): boolean {
+    return this.#variables !== undefined
+  }
+
+  /** As they are in the environ, once there is one: middleware and the application may change them. */
+  get variables(): RequestVariables {
+    if (this.#variables === undefined) throw new TypeError('the variables of a request that was not read')
+    return this.#variables
+  }
+
+  get environ(): Environ {
+    if (this.#environ !== undefined) return this.#environ
+    const { variables } = this
+    if (!(variables instanceof SentVariables)) throw new TypeError('an environ made of an environ')
+    const environ = buildEnviron(variables, this.#services.environ, this)
+    this.#environ = environ
+    this.#variables = new EnvironVariables(environ)
+    return environ
+  }
+
+  get errors(): ErrorStream {
+    return this.#errors
+  }
+
+  get upgrade(): Environ['tsgi.upgrade'] {
+    const { upgrade } = this.#sink
+    return upgrade && ((start) => this.#upgrade(start, upgrade))
+  }
+
+  get earlyHints(): Environ['tsgi.early_hints'] {
+    const { earlyHints } = this.#sink
+    return earlyHints && ((start, headers) => this.#hint(start, headers, earlyHints))
+  }
+
+  get extensions(): ExchangeKeys['extensions'] {
+    return this.#services.extensions
   }
 
   get ended(): boolean {
@@ -118,22 +156,22 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
   }
 
   /** Calls the application, unless the variables are refused. Never throws. */
-  run(application: Application, params: Params): void {
-    const environ = this.#buildEnviron(params)
-    if (environ instanceof TsgiError) {
-      this.refuse(environ, methodOf(params))
+  run(handler: Handler, params: Params): void {
+    const variables = readVariables(params, this.#services.environ)
+    if (variables instanceof TsgiError) {
+      this.refuse(variables, methodOf(params))
       return
     }
-    this.#environ = environ
-    const tooLarge = this.#checkLength(environ)
+    this.#variables = variables
+    const tooLarge = this.#checkLength(variables.contentLength)
     if (tooLarge !== undefined) {
-      this.refuse(tooLarge, environ.REQUEST_METHOD)
+      this.refuse(tooLarge, variables.method)
       return
     }
-    this.#response.method = environ.REQUEST_METHOD
+    this.#response.method = variables.method
     let returned: unknown
     try {
-      returned = application(environ, this.#response.startResponse)
+      returned = handler(this, this.#response.startResponse)
       if (isPromiseLike(returned)) {
         returned.then(
           (body) => this.#take(body),
@@ -217,23 +255,10 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     return this.#controller.signal
   }
 
-  #buildEnviron(params: Params): Environ | TsgiError {
-    const { upgrade, earlyHints } = this.#sink
-    return buildEnviron(params, this.#services.environ, {
-      input: this.input,
-      errors: this.#errors,
-      after: (callback) => this.#after(callback),
-      signal: this,
-      upgrade: upgrade && ((start) => this.#upgrade(start, upgrade)),
-      earlyHints: earlyHints && ((start, headers) => this.#hint(start, headers, earlyHints)),
-      extensions: this.#services.extensions,
-    })
-  }
-
-  #checkLength({ CONTENT_LENGTH }: Environ): TsgiError | undefined {
+  #checkLength(length: string | undefined): TsgiError | undefined {
     const { maxBodyBytes } = this.#services
-    if (CONTENT_LENGTH === undefined || maxBodyBytes === 0 || Number(CONTENT_LENGTH) <= maxBodyBytes) return undefined
-    const message = `a request body of ${CONTENT_LENGTH} bytes; allowed are ${maxBodyBytes} (--max-body)`
+    if (length === undefined || maxBodyBytes === 0 || Number(length) <= maxBodyBytes) return undefined
+    const message = `a request body of ${length} bytes; allowed are ${maxBodyBytes} (--max-body)`
     return new TsgiError('TSGI_PROTOCOL_BODY_TOO_LARGE', message)
   }
 
@@ -357,7 +382,7 @@ export class Exchange implements ResponseOwner, LineTaker, SignalSource, Closing
     this.#services.done(this)
   }
 
-  #after(callback: Callback): void {
+  after(callback: Callback): void {
     if (typeof callback !== 'function') throw new TypeError(`tsgi.after wants a function, not ${describe(callback)}`)
     if (this.#phase === 'done')
       throw new TsgiError('TSGI_APP_ENDED', 'tsgi.after was called after the request was over')

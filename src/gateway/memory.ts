@@ -4,6 +4,7 @@ import type { Application, Environ, HeaderList, Outcome } from '../application.t
 import { TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from './exchange.ts'
 import { percentDecoded } from './path.ts'
+import { applicationHandler, type Handler } from './request-source.ts'
 import type { Sink } from './sink.ts'
 import { byteString } from './text.ts'
 
@@ -43,8 +44,17 @@ export interface MemoryResponse {
 }
 
 /** Calls the application once. Resolves when the response is out, the body is closed and all callbacks ran. */
-export async function requestInMemory(
+export function requestInMemory(
   application: Application,
+  request: MemoryRequest = {},
+  overrides: Partial<ExchangeServices> = {},
+): Promise<MemoryResponse> {
+  return answerInMemory(applicationHandler(application), request, overrides)
+}
+
+/** The same of a handler. */
+export async function answerInMemory(
+  handler: Handler,
   request: MemoryRequest = {},
   overrides: Partial<ExchangeServices> = {},
 ): Promise<MemoryResponse> {
@@ -70,7 +80,7 @@ export async function requestInMemory(
     done: (exchange) => finished(exchange),
     ...overrides,
   })
-  exchange.run(application, paramsOf(request, body))
+  exchange.run(handler, paramsOf(request, body))
   if (body !== undefined && body.length > 0) exchange.input.push(body)
   exchange.input.end()
   const leave = (): void => exchange.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client left'))
@@ -90,7 +100,7 @@ export async function requestInMemory(
     errors,
     warnings,
     outcome: done.outcome,
-    environ: done.environ,
+    environ: done.isRead ? done.environ : undefined,
   }
 }
 

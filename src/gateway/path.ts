@@ -4,7 +4,7 @@
  * a slash to SCRIPT_NAME when PATH_INFO is `/`.
  */
 
-import type { ByteString, Environ } from '../application.ts'
+import type { ByteString } from '../application.ts'
 
 export interface ResolvedPath {
   /** `''` or `/x`, no slash at its end. */
@@ -13,16 +13,22 @@ export interface ResolvedPath {
   readonly pathInfo: ByteString
 }
 
-/**
- * Undefined when the path is outside the grammar: answered 400. `..` and `//` are not touched: front servers did that.
- * @param sent PATH_INFO was among the variables, be it empty: then SCRIPT_NAME is a script name and not the whole path
- */
-export function resolvePath(environ: Environ, sent: boolean): ResolvedPath | undefined {
-  const scriptName = trimSlash(environ.SCRIPT_NAME)
-  const pathInfo = environ.PATH_INFO
-  if (pathInfo !== '') return checked(scriptName, pathInfo)
-  if (sent && scriptName !== '') return scriptName.startsWith('/') ? { scriptName, pathInfo } : undefined
-  const path = environ.SCRIPT_NAME || environ['DOCUMENT_URI'] || pathOfUri(environ['REQUEST_URI'] ?? '')
+/** What front servers say of the path. */
+export interface SentPath {
+  readonly scriptName: ByteString
+  /** Undefined where it was not sent; where it was, be it empty, the script name is one and not the whole path. */
+  readonly pathInfo: ByteString | undefined
+  readonly uri: ByteString
+  readonly documentUri: ByteString
+}
+
+/** Undefined when the path is outside the grammar: answered 400. `..` and `//` are not touched: front servers did that. */
+export function resolvePath(sent: SentPath): ResolvedPath | undefined {
+  const scriptName = trimSlash(sent.scriptName)
+  const { pathInfo } = sent
+  if (pathInfo !== undefined && pathInfo !== '') return checked(scriptName, pathInfo)
+  if (pathInfo === '' && scriptName !== '') return scriptName.startsWith('/') ? { scriptName, pathInfo } : undefined
+  const path = sent.scriptName || sent.documentUri || pathOfUri(sent.uri)
   return checked('', path === '' ? '/' : path)
 }
 

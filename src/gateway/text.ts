@@ -57,6 +57,12 @@ export function rawPath(
   return absolute === null ? target : target.slice(absolute[0].length) || '/'
 }
 
+/** What may have stood in the request line, where the front server does not say. */
+export function rebuiltTarget(scriptName: ByteString, pathInfo: ByteString, query: ByteString): ByteString {
+  const path = quotePath(scriptName + pathInfo) || '/'
+  return query === '' ? path : `${path}?${query}`
+}
+
 /** Percent-encodes the bytes of a path. encodeURI would encode each byte as a character of its own, twice as long. */
 export function quotePath(path: ByteString): string {
   return checked(path).replace(/[^A-Za-z0-9\-._~/!$&'()*+,;=:@]/g, percent)

@@ -1,11 +1,11 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
 import { STATUS_CODES } from 'node:http'
-import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
+import type { Body, HeaderList, StartResponse, Status, Write } from '../application.ts'
 import { asError, describe } from '../errors.ts'
 import { isHopByHop } from '../gateway/hop-by-hop.ts'
+import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
 import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
-import { mayHaveBody } from './request-headers.ts'
 
 type Received = Messages['http']['receive']
 type Sent = Messages['http']['send']
@@ -18,11 +18,11 @@ const NOTHING: readonly Uint8Array[] = []
 export function runHttp(
   app: AsyncApp,
   scope: HttpScope,
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
 ): Promise<Body> {
-  const response = new AsyncResponse(environ, startResponse)
-  const body = new RequestBody(environ, response)
+  const response = new AsyncResponse(source, startResponse)
+  const body = new RequestBody(source, response)
   const running = app(
     scope,
     () => body.receive(),
@@ -36,7 +36,7 @@ export function runHttp(
   // Looked at below, which may be later than Node waits before it calls a rejection unhandled.
   returned.catch(() => undefined)
   // What the application does after its response is part of the request, and its errors are still errors.
-  environ['tsgi.after'](() => {
+  source.after(() => {
     response.requestOver()
     return returned
   })
@@ -60,25 +60,25 @@ function deferred<Value>(): Deferred<Value> {
 }
 
 class RequestBody {
-  readonly #environ: Environ
+  readonly #source: RequestSource
   readonly #response: AsyncResponse
   #chunks: AsyncIterator<Uint8Array> | undefined
   #isRead = false
   #left: number
 
-  constructor(environ: Environ, response: AsyncResponse) {
-    this.#environ = environ
+  constructor(source: RequestSource, response: AsyncResponse) {
+    this.#source = source
     this.#response = response
-    this.#left = environ.CONTENT_LENGTH === undefined ? Number.POSITIVE_INFINITY : Number(environ.CONTENT_LENGTH)
+    this.#left = Number(source.variables.contentLength ?? Number.POSITIVE_INFINITY)
   }
 
   async receive(): Promise<Received> {
     if (this.#isRead) return this.#disconnected()
-    if (!mayHaveBody(this.#environ)) {
+    if (!mayHaveBody(this.#source.variables)) {
       this.#isRead = true
       return { type: 'http.request', body: EMPTY, moreBody: false }
     }
-    this.#chunks ??= this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    this.#chunks ??= this.#source.input[Symbol.asyncIterator]()
     const result = await this.#chunks.next()
     const body = result.done === true ? EMPTY : result.value
     this.#left -= body.length
@@ -94,7 +94,7 @@ class RequestBody {
 }
 
 class AsyncResponse {
-  readonly #environ: Environ
+  readonly #source: RequestSource
   readonly #startResponse: StartResponse
   readonly #body: Deferred<Body> = deferred()
   readonly #over: Deferred<void> = deferred()
@@ -102,8 +102,8 @@ class AsyncResponse {
   #isDone = false
   #hasLeft = false
 
-  constructor(environ: Environ, startResponse: StartResponse) {
-    this.#environ = environ
+  constructor(source: RequestSource, startResponse: StartResponse) {
+    this.#source = source
     this.#startResponse = startResponse
   }
 
@@ -116,7 +116,7 @@ class AsyncResponse {
   }
 
   async send(message: Sent): Promise<void> {
-    if (this.#hasLeft) throw this.#environ['tsgi.signal'].reason
+    if (this.#hasLeft) throw this.#source.signal().reason
     switch (message.type) {
       case 'http.response.start':
         if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
@@ -127,7 +127,7 @@ class AsyncResponse {
       case 'http.response.file':
         return this.#sendFile(message)
       case 'http.response.early_hint':
-        await this.#environ['tsgi.early_hints']?.(
+        await this.#source.earlyHints?.(
           this.#startResponse,
           message.links.map((link) => ['Link', link]),
         )
@@ -153,7 +153,7 @@ class AsyncResponse {
 
   /** @throws the application's error where the response is out already: it is logged and changes nothing */
   failed(error: unknown): void {
-    const isLeaving = this.#hasLeft && error === this.#environ['tsgi.signal'].reason
+    const isLeaving = this.#hasLeft && error === this.#source.signal().reason
     if ((this.#isDone || this.#hasLeft) && !isLeaving) throw asError(error)
     this.#end()
     this.#body.reject(error)
@@ -170,7 +170,7 @@ class AsyncResponse {
 
   #sendFile({ path, start, end }: { path: string; start?: number; end?: number }): void {
     this.#checkStarted('http.response.file')
-    const wrap = this.#environ['tsgi.file_wrapper']
+    const wrap = this.#source.environ['tsgi.file_wrapper']
     if (wrap === undefined) throw new Error('http.response.file: this server does not have the extension')
     this.#end()
     this.#body.resolve(wrap({ path, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }))

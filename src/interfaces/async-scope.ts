@@ -1,15 +1,15 @@
 /** What an environ says, as the scope of an async application. */
 
 import type { Environ, HeaderList } from '../application.ts'
+import type { RequestSource } from '../gateway/request-source.ts'
 import { rawPath, strictText } from '../gateway/text.ts'
 import type { ConnectionScope } from './async-types.ts'
-import { eachHeader } from './request-headers.ts'
 
 export const TSGI = { version: '1.0', spec_version: '2.5' } as const
 
 /** Undefined where the path is no UTF-8: answered 400. */
 export function connectionScope(
-  environ: Environ,
+  { environ, variables }: RequestSource,
   state: Readonly<Record<string, unknown>>,
   extensions: Readonly<Record<string, object>>,
 ): ConnectionScope | undefined {
@@ -17,7 +17,7 @@ export function connectionScope(
   const rootPath = strictText(environ.SCRIPT_NAME)
   if (path === null || rootPath === null) return undefined
   const headers: (readonly [string, string])[] = []
-  eachHeader(environ, (name, value) => headers.push([name.lower, value]))
+  variables.eachHeader((name, value) => headers.push([name.lower, value]))
   return new Connection(environ, path, rootPath, headers, { ...state }, extensions)
 }
 

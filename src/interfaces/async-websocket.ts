@@ -5,6 +5,7 @@ import { type RawData, type WebSocket, WebSocketServer } from 'ws'
 import type { Body, Environ, HeaderList, StartResponse, Write } from '../application.ts'
 import { asBuffer } from '../as-buffer.ts'
 import { asError, describe } from '../errors.ts'
+import type { RequestSource } from '../gateway/request-source.ts'
 import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
@@ -55,11 +56,11 @@ export class WebSockets implements Leaving {
     })
   }
 
-  async accept(environ: Environ, startResponse: StartResponse, acceptance: Acceptance): Promise<WebSocket> {
-    const upgrade = environ['tsgi.upgrade']
+  async accept(source: RequestSource, startResponse: StartResponse, acceptance: Acceptance): Promise<WebSocket> {
+    const upgrade = source.environ['tsgi.upgrade']
     if (upgrade === undefined) throw new Error('this connection cannot be upgraded')
     const { socket, head } = await upgrade(startResponse)
-    const request = upgradeRequest(environ, socket, undefined, Request)
+    const request = upgradeRequest(source, socket, undefined, Request)
     this.#acceptances.set(request, acceptance)
     const first = asBuffer(head)
     return new Promise((resolve, reject) => {
@@ -109,12 +110,12 @@ export function handshakeFault(environ: Environ): string | null {
 export function runWebSocket(
   app: AsyncApp,
   scope: WebSocketScope,
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
   webSockets: WebSockets,
 ): Promise<Body> {
   return new Promise((resolve, reject) => {
-    const connection = new WebSocketConnection(environ, startResponse, webSockets, resolve)
+    const connection = new WebSocketConnection(source, startResponse, webSockets, resolve)
     const running = app(
       scope,
       () => connection.receive(),
@@ -133,7 +134,7 @@ export function runWebSocket(
 type Stage = 'connecting' | 'accepting' | 'open' | 'refusing' | 'over'
 
 class WebSocketConnection {
-  readonly #environ: Environ
+  readonly #source: RequestSource
   readonly #startResponse: StartResponse
   readonly #webSockets: WebSockets
   readonly #answer: (body: Body) => void
@@ -144,14 +145,19 @@ class WebSocketConnection {
   readonly #waiting: ((message: Received) => void)[] = []
   #last: Received | undefined
 
-  constructor(environ: Environ, startResponse: StartResponse, webSockets: WebSockets, answer: (body: Body) => void) {
-    this.#environ = environ
+  constructor(
+    source: RequestSource,
+    startResponse: StartResponse,
+    webSockets: WebSockets,
+    answer: (body: Body) => void,
+  ) {
+    this.#source = source
     this.#startResponse = startResponse
     this.#webSockets = webSockets
     this.#answer = answer
     // Not by the signal: its controller and its listener are a kilobyte for each connection. Where the socket of a WebSocket
     // closed in order, `ws` knows the code.
-    environ['tsgi.after'](({ aborted, error }) => {
+    source.after(({ aborted, error }) => {
       if (aborted || error !== undefined) this.#closed(1006, '')
     })
   }
@@ -207,7 +213,7 @@ class WebSocketConnection {
     }
     if (this.#stage === 'connecting' || this.#stage === 'refusing') return false
     if (error instanceof Error && error.name === 'ClientDisconnected') return true
-    this.#environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
+    this.#source.environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
     this.#socket?.close(1011)
     return true
   }
@@ -215,12 +221,12 @@ class WebSocketConnection {
   async #accept(subprotocol: string | undefined, headers: HeaderList): Promise<void> {
     this.#stage = 'accepting'
     const acceptance = { subprotocol, headers: allowed(headers) }
-    const socket = await this.#webSockets.accept(this.#environ, this.#startResponse, acceptance)
+    const socket = await this.#webSockets.accept(this.#source, this.#startResponse, acceptance)
     this.#socket = socket
     this.#stage = 'open'
     socket.on('message', (data, isBinary) => this.#received(data, isBinary))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
-    socket.on('error', (error) => this.#environ['tsgi.errors'].write(`websocket: ${error.message}\n`))
+    socket.on('error', (error) => this.#source.environ['tsgi.errors'].write(`websocket: ${error.message}\n`))
     this.#answer(NOTHING)
   }
 

@@ -1,6 +1,7 @@
-/** `(scope, receive, send)` as an Application, with the two ends of its life. */
+/** `(scope, receive, send)` as a Handler, with the two ends of its life. */
 
-import type { Application, Body, Environ, StartResponse } from '../application.ts'
+import type { Body, Environ, StartResponse } from '../application.ts'
+import type { Handler, RequestSource } from '../gateway/request-source.ts'
 import { runHttp } from './async-http.ts'
 import { Lifespan } from './async-lifespan.ts'
 import { connectionScope } from './async-scope.ts'
@@ -9,7 +10,7 @@ import { handshakeFault, runWebSocket, WebSockets } from './async-websocket.ts'
 import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
 
 export interface AsyncInterface {
-  readonly application: Application
+  readonly handler: Handler
   startup(): Promise<void>
   shutdown(): Promise<void>
 }
@@ -18,7 +19,7 @@ export function asyncInterface(app: AsyncApp): AsyncInterface {
   const lifespan = new Lifespan(app)
   const webSockets = new WebSockets()
   return {
-    application: (environ, startResponse) => run(app, environ, startResponse, lifespan.state, webSockets),
+    handler: (source, startResponse) => run(app, source, startResponse, lifespan.state, webSockets),
     startup: () => lifespan.startup(),
     shutdown: () => lifespan.shutdown(),
   }
@@ -26,14 +27,15 @@ export function asyncInterface(app: AsyncApp): AsyncInterface {
 
 function run(
   app: AsyncApp,
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
   state: Readonly<Record<string, unknown>>,
   webSockets: WebSockets,
 ): Body | PromiseLike<Body> {
-  const isWebSocket = isUpgrade(environ) && environ['HTTP_UPGRADE']?.toLowerCase() === 'websocket'
+  const { environ, variables } = source
+  const isWebSocket = isUpgrade(variables) && variables.upgrade?.toLowerCase() === 'websocket'
   if (isWebSocket && environ['tsgi.upgrade'] === undefined) return refuseUpgrade(environ, startResponse)
-  const connection = connectionScope(environ, state, extensionsOf(environ, isWebSocket))
+  const connection = connectionScope(source, state, extensionsOf(environ, isWebSocket))
   if (connection === undefined) return refuse(startResponse, 'the path is no UTF-8\n')
   const scheme = environ['tsgi.url_scheme']
   if (!isWebSocket) {
@@ -42,7 +44,7 @@ function run(
       method: environ.REQUEST_METHOD,
       scheme,
     } as const)
-    return runHttp(app, scope, environ, startResponse)
+    return runHttp(app, scope, source, startResponse)
   }
   const fault = handshakeFault(environ)
   if (fault !== null) return refuse(startResponse, fault)
@@ -51,7 +53,7 @@ function run(
     scheme: scheme === 'https' ? 'wss' : 'ws',
     subprotocols: subprotocolsOf(environ),
   } as const)
-  return runWebSocket(app, scope, environ, startResponse, webSockets)
+  return runWebSocket(app, scope, source, startResponse, webSockets)
 }
 
 function extensionsOf(environ: Environ, isWebSocket: boolean): Record<string, object> {

@@ -2,23 +2,24 @@
 
 import http from 'node:http'
 import type { Application } from '../application.ts'
+import { handlerApplication } from '../gateway/environ-source.ts'
 import { asyncInterface } from './async.ts'
 import type { AsyncApp } from './async-types.ts'
-import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.ts'
+import { type FetchHandler, type FetchObject, handlerOfFetch } from './fetch.ts'
 import type { NodeListener } from './marks.ts'
-import { serverApplication } from './node/listener.ts'
+import { handlerOfServer } from './node/listener.ts'
 
 /** A request listener, an Express application, or a server with its listeners. */
 export function fromNode(listener: NodeListener | http.Server): Application {
-  return serverApplication(typeof listener === 'function' ? http.createServer(listener) : listener)
+  return handlerApplication(handlerOfServer(typeof listener === 'function' ? http.createServer(listener) : listener))
 }
 
 /** A handler, or the `{ fetch }` that Hono, h3, Elysia and others export. */
 export function fromFetch(handler: FetchHandler | FetchObject): Application {
-  return fetchApplication(handler)
+  return handlerApplication(handlerOfFetch(handler))
 }
 
 /** http and websocket. Lifespan is not run: nothing here knows when a worker starts and ends. */
 export function fromAsync(app: AsyncApp): Application {
-  return asyncInterface(app).application
+  return handlerApplication(asyncInterface(app).handler)
 }

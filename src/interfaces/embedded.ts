@@ -3,8 +3,9 @@
 import type { Environ } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import { percentDecoded } from '../gateway/path.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { headerVariable } from './request-headers.ts'
+import { headerVariable } from '../gateway/variable-names.ts'
 
 export interface EmbeddedOptions {
   /** The application failed, or the gateway has something to say. Default: console.error. */
@@ -72,14 +73,6 @@ export function paramsOf(request: Described): string[] {
 
 export function clientLeft(): TsgiError {
   return new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client left')
-}
-
-/** Bytes, as CGI wants them; a percent sign that begins no escape stands for itself. */
-function percentDecoded(path: string): string {
-  const bytes = path.replace(/%([0-9A-Fa-f]{2})/g, (_escape, hex: string) =>
-    String.fromCharCode(Number.parseInt(hex, 16)),
-  )
-  return bytes
 }
 
 function extensionsOf(environ: Environ | undefined): ExchangeServices['extensions'] {

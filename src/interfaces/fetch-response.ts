@@ -1,9 +1,10 @@
 /** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
 
 import { STATUS_CODES } from 'node:http'
-import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
+import type { Body, HeaderList, StartResponse, Status, Write } from '../application.ts'
 import { describe } from '../errors.ts'
 import { isHopByHop } from '../gateway/hop-by-hop.ts'
+import type { RequestSource } from '../gateway/request-source.ts'
 import { LazyResponse, type PlainResponse } from './lazy-response.ts'
 import { NativeResponse } from './native-fetch.ts'
 
@@ -12,7 +13,7 @@ const NOTHING: readonly Uint8Array[] = []
 /** @throws TypeError when the handler gave something else than a Response */
 export function sendResponse(
   response: unknown,
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
 ): Body | PromiseLike<Body> {
   if (!isResponse(response)) {
@@ -34,7 +35,7 @@ export function sendResponse(
     if (body === null) return NOTHING
     return [typeof body === 'string' ? Buffer.from(body) : body]
   }
-  return sendStream(body, status, headers, environ, startResponse)
+  return sendStream(body, status, headers, source, startResponse)
 }
 
 /** Libraries bring Response classes of their own (`@whatwg-node/fetch` below GraphQL Yoga): what has the members is one. */
@@ -57,16 +58,16 @@ async function sendStream(
   stream: ReadableStream<Uint8Array>,
   status: Status,
   headers: HeaderList,
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
 ): Promise<Body> {
   const write = startResponse(status, headers)
-  if (environ.REQUEST_METHOD === 'HEAD') {
+  if (source.variables.method === 'HEAD') {
     await stream.cancel()
     return NOTHING
   }
   const reader = stream.getReader()
-  const signal = environ['tsgi.signal']
+  const signal = source.signal()
   const leave = (): void => {
     // The stream's own failure to stop changes nothing for a client that is gone.
     reader.cancel(signal.reason).catch(() => undefined)

@@ -1,6 +1,7 @@
-/** `{ fetch(request, env, ctx) }` as an Application. */
+/** `{ fetch(request, env, ctx) }` as a Handler. */
 
-import type { Application, Body, Environ, StartResponse } from '../application.ts'
+import type { Body, Environ, StartResponse } from '../application.ts'
+import type { Handler, RequestSource } from '../gateway/request-source.ts'
 import { sendResponse } from './fetch-response.ts'
 import { LazyRequest } from './lazy-request.ts'
 
@@ -28,17 +29,16 @@ export interface FetchObject {
 /** The platform's Request cannot be made for these (Fetch standard, "forbidden method"); TRACE is only read. */
 const REFUSED_METHODS = new Set(['CONNECT', 'TRACK'])
 
-export function fetchApplication(exported: FetchHandler | FetchObject): Application {
+export function handlerOfFetch(exported: FetchHandler | FetchObject): Handler {
   const handle: FetchHandler =
     typeof exported === 'function' ? exported : (request, env, context) => exported.fetch(request, env, context)
-  return (environ, startResponse) => {
-    if (REFUSED_METHODS.has(environ.REQUEST_METHOD)) return refuseMethod(startResponse)
+  return (source, startResponse) => {
+    if (REFUSED_METHODS.has(source.variables.method)) return refuseMethod(startResponse)
     // Its prototype chain is that of Request, and every member of Request is there.
-    const request = new LazyRequest(environ) as unknown as Request
-    const context = new Context(environ)
-    const response: unknown = handle(request, { environ }, context)
-    if (isThenable(response)) return response.then((settled) => sendResponse(settled, environ, startResponse))
-    return sendResponse(response, environ, startResponse)
+    const request = new LazyRequest(source) as unknown as Request
+    const response: unknown = handle(request, new Env(source), new Context(source))
+    if (isThenable(response)) return response.then((settled) => sendResponse(settled, source, startResponse))
+    return sendResponse(response, source, startResponse)
   }
 }
 
@@ -51,11 +51,27 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-class Context implements FetchContext {
-  readonly environ: Environ
+class Env implements FetchEnv {
+  readonly #source: RequestSource
 
-  constructor(environ: Environ) {
-    this.environ = environ
+  constructor(source: RequestSource) {
+    this.#source = source
+  }
+
+  get environ(): Environ {
+    return this.#source.environ
+  }
+}
+
+class Context implements FetchContext {
+  readonly #source: RequestSource
+
+  constructor(source: RequestSource) {
+    this.#source = source
+  }
+
+  get environ(): Environ {
+    return this.#source.environ
   }
 
   waitUntil(promise: PromiseLike<unknown>): void {
@@ -64,7 +80,7 @@ class Context implements FetchContext {
       () => ({ error: undefined }),
       (error: unknown) => ({ error: error ?? new Error('a promise given to waitUntil was rejected with nothing') }),
     )
-    this.environ['tsgi.after'](async () => {
+    this.#source.after(async () => {
       const { error } = await settled
       if (error !== undefined) throw error
     })

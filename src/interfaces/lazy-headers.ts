@@ -1,29 +1,29 @@
-/** The Headers of a request, read from the environ; a real Headers object is made when more than reading is asked. */
+/** The Headers of a request, read from the variables; a real Headers object is made when more than reading is asked. */
 
-import type { Environ } from '../application.ts'
-import { variable } from '../gateway/variable.ts'
+import type { RequestSource } from '../gateway/request-source.ts'
+import { headerVariable } from '../gateway/variable-names.ts'
 import { delegate } from './native-fetch.ts'
-import { eachHeader, headerVariable } from './request-headers.ts'
 
 /** Names that stand for exactly one variable: an underscore would be taken for a hyphen. */
 const PLAIN_NAME = /^[A-Za-z0-9-]+$/
 const MAX_REMEMBERED = 1024
-const variables = new Map<string, string>()
+const keys = new Map<string, string>()
 
 export class LazyHeaders {
-  readonly #environ: Environ
+  readonly #source: RequestSource
   #native: Headers | undefined = undefined
 
-  constructor(environ: Environ) {
-    this.#environ = environ
+  constructor(source: RequestSource) {
+    this.#source = source
   }
 
   get(name: string): string | null {
     if (this.#native !== undefined) return this.#native.get(name)
     const key = variableOf(name)
     if (key === undefined) return this.native().get(name)
-    if (key === 'HTTP_TRANSFER_ENCODING' && this.#environ.CONTENT_LENGTH !== undefined) return null
-    const value = variable(this.#environ, key)
+    const { variables } = this.#source
+    if (key === 'HTTP_TRANSFER_ENCODING' && variables.contentLength !== undefined) return null
+    const value = variables.get(key)
     return value === undefined ? null : value.trim()
   }
 
@@ -39,11 +39,11 @@ export class LazyHeaders {
   native(): Headers {
     if (this.#native === undefined) {
       const headers = new Headers()
-      eachHeader(this.#environ, (name, value) => {
+      this.#source.variables.eachHeader((name, value) => {
         try {
           headers.append(name.lower, value)
         } catch {
-          // A control character that the front server let pass: Headers cannot hold it, the environ still does.
+          // A control character that the front server let pass: Headers cannot hold it, the variables still do.
         }
       })
       this.#native = headers
@@ -53,11 +53,11 @@ export class LazyHeaders {
 }
 
 function variableOf(name: string): string | undefined {
-  const known = variables.get(name)
+  const known = keys.get(name)
   if (known !== undefined) return known
   if (typeof name !== 'string' || !PLAIN_NAME.test(name)) return undefined
   const key = headerVariable(name)
-  if (variables.size < MAX_REMEMBERED) variables.set(name, key)
+  if (keys.size < MAX_REMEMBERED) keys.set(name, key)
   return key
 }
 

@@ -1,51 +1,50 @@
 /**
- * The platform's Request over an environ: an application that reads url and method pays for these. Everything else goes
+ * The platform's Request over what was sent: an application that reads url and method pays for these. Everything else goes
  * through a real Request, made once, when it is first asked for.
  */
 
-import type { Environ } from '../application.ts'
+import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
 import { LazyHeaders } from './lazy-headers.ts'
 import { delegate, NativeRequest } from './native-fetch.ts'
-import { mayHaveBody } from './request-headers.ts'
 import { requestUrl } from './request-url.ts'
 
 const decoder = new TextDecoder()
 
 export class LazyRequest {
-  readonly #environ: Environ
+  readonly #source: RequestSource
   #url: string | undefined = undefined
   #headers: LazyHeaders | undefined = undefined
   #native: Request | undefined = undefined
   /** The body was read past the native object. */
   #isRead = false
 
-  constructor(environ: Environ) {
-    this.#environ = environ
+  constructor(source: RequestSource) {
+    this.#source = source
   }
 
   /** The real Request behind `input` when it is one of ours; `input` itself otherwise. */
   static unwrap<Input>(input: Input): Input | Request {
-    return typeof input === 'object' && input !== null && #environ in input ? input.native() : input
+    return typeof input === 'object' && input !== null && #source in input ? input.native() : input
   }
 
   get method(): string {
-    return this.#environ.REQUEST_METHOD
+    return this.#source.variables.method
   }
 
   get url(): string {
-    this.#url ??= requestUrl(this.#environ)
+    this.#url ??= requestUrl(this.#source.variables)
     return this.#url
   }
 
   get headers(): Headers {
-    this.#headers ??= new LazyHeaders(this.#environ)
+    this.#headers ??= new LazyHeaders(this.#source)
     // Its prototype chain is that of Headers, and every member of Headers is there: see delegate.
     return this.#headers as unknown as Headers
   }
 
   /** Aborts when the client leaves, when the request takes too long, when the worker goes; never after success. */
   get signal(): AbortSignal {
-    return this.#environ['tsgi.signal']
+    return this.#source.signal()
   }
 
   get body(): ReadableStream<Uint8Array> | null {
@@ -91,7 +90,7 @@ export class LazyRequest {
       this.#native = new NativeRequest(this.url, {
         // The platform forbids it; what asks for the method gets the true one.
         method: method === 'TRACE' ? 'GET' : method,
-        headers: (this.#headers ?? new LazyHeaders(this.#environ)).native(),
+        headers: (this.#headers ?? new LazyHeaders(this.#source)).native(),
         signal: this.signal,
         ...(body === null ? {} : { body, duplex: 'half' as const }),
       })
@@ -102,7 +101,7 @@ export class LazyRequest {
   /** The platform's rule: GET and HEAD have none. */
   get #hasBody(): boolean {
     const { method } = this
-    return method !== 'GET' && method !== 'HEAD' && method !== 'TRACE' && mayHaveBody(this.#environ)
+    return method !== 'GET' && method !== 'HEAD' && method !== 'TRACE' && mayHaveBody(this.#source.variables)
   }
 
   async #readAll(): Promise<Uint8Array> {
@@ -110,11 +109,11 @@ export class LazyRequest {
     if (!this.#hasBody) return new Uint8Array(0)
     if (this.#native !== undefined) return new Uint8Array(await this.#native.arrayBuffer())
     this.#isRead = true
-    return this.#environ['tsgi.input'].read()
+    return this.#source.input.read()
   }
 
   #stream(): ReadableStream<Uint8Array> {
-    const chunks = this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    const chunks = this.#source.input[Symbol.asyncIterator]()
     return new ReadableStream<Uint8Array>(
       {
         async pull(controller) {

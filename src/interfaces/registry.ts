@@ -1,23 +1,24 @@
 /**
- * What users export -> Application. An interface is a row; a framework that speaks one is a row as well. What was exported
+ * What users export -> Handler. An interface is a row; a framework that speaks one is a row as well. What was exported
  * decides, never the number of parameters of a function: bound, wrapped and default ones have any.
  */
 
 import http from 'node:http'
 import type { Application } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { applicationHandler, type Handler } from '../gateway/request-source.ts'
 import { asyncInterface } from './async.ts'
 import type { AsyncApp } from './async-types.ts'
-import { type FetchHandler, type FetchObject, fetchApplication } from './fetch.ts'
+import { type FetchHandler, type FetchObject, handlerOfFetch } from './fetch.ts'
 import { prepareFetchGlobals } from './fetch-globals.ts'
 import { markOf, type NodeListener } from './marks.ts'
-import { expressPrototypes, serverApplication } from './node/listener.ts'
+import { expressPrototypes, handlerOfServer } from './node/listener.ts'
 import type { ListenTakeover, TakenServer } from './takeover.ts'
 
 export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
 
 export interface LoadedApplication {
-  readonly application: Application
+  readonly handler: Handler
   readonly interface: InterfaceName
   /** What it was taken for, for the log: `an Express application`. */
   readonly what: string
@@ -139,7 +140,7 @@ const ROWS: readonly InterfaceRow[] = [
 
 /** What a plain function is when somebody says so. */
 const FUNCTIONS: Readonly<Record<InterfaceName, InterfaceRow['adapt']>> = {
-  tsgi: (exported) => ({ application: callable<Application>(exported) }),
+  tsgi: (exported) => ({ handler: applicationHandler(callable<Application>(exported)) }),
   fetch: (exported) => adaptFetch(callable<FetchHandler>(exported)),
   node: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
   async: (exported) => asyncInterface(callable<AsyncApp>(exported)),
@@ -225,15 +226,15 @@ async function startNest(app: unknown): Promise<void> {
   if (hasMethods(instance, 'ready', 'routing')) await call(instance, 'ready')
 }
 
-function adaptFetch(exported: FetchHandler | FetchObject): { application: Application } {
+function adaptFetch(exported: FetchHandler | FetchObject): Pick<LoadedApplication, 'handler'> {
   // Late for classes that the file kept when it was loaded, in time for what it names when it answers.
   prepareFetchGlobals()
-  return { application: fetchApplication(exported) }
+  return { handler: handlerOfFetch(exported) }
 }
 
-function adaptServer(server: http.Server | undefined): { application: Application } {
+function adaptServer(server: http.Server | undefined): Pick<LoadedApplication, 'handler'> {
   if (server === undefined) throw new TsgiError('TSGI_LOAD', 'the application has no http.Server to serve it with')
-  return { application: serverApplication(server, undefined, true) }
+  return { handler: handlerOfServer(server) }
 }
 
 function serverOf(value: unknown): http.Server | undefined {

@@ -1,7 +1,6 @@
 /** The URL of a request as the platform's Request gives it: absolute and normalised. */
 
-import type { Environ } from '../application.ts'
-import { requestTarget } from './request-headers.ts'
+import type { RequestVariables } from '../gateway/request-source.ts'
 
 /** Hosts and targets that `new URL` would give back as they are: parsing costs more than all the rest of a request. */
 const PLAIN_HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9][0-9]{0,4})?$/
@@ -12,11 +11,12 @@ const PLAIN_TARGET = /^\/[\w~:@!$&()*+,;=%/?.-]*$/
 const DOT_SEGMENT = /\/(?:\.|%2e)/i
 const PUNYCODE = /(?:^|\.)xn--/
 
+type Named = Pick<RequestVariables, 'scheme' | 'host' | 'target' | 'get'>
+
 /** @throws TypeError ERR_INVALID_URL where Host and target make no URL */
-export function requestUrl(environ: Environ): string {
-  const scheme = environ['tsgi.url_scheme']
-  const host = environ['HTTP_HOST'] || serverHost(environ)
-  const target = requestTarget(environ)
+export function requestUrl(variables: Named): string {
+  const { scheme, target } = variables
+  const host = variables.host || serverHost(variables)
   if (isPlainHost(host, scheme) && PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target)) {
     return `${scheme}://${host}${target}`
   }
@@ -32,7 +32,7 @@ function isPlainHost(host: string, scheme: string): boolean {
   return !host.endsWith(scheme === 'https' ? ':443' : ':80')
 }
 
-function serverHost(environ: Environ): string {
-  const name = environ.SERVER_NAME.includes(':') ? `[${environ.SERVER_NAME}]` : environ.SERVER_NAME
-  return `${name}:${environ.SERVER_PORT}`
+function serverHost(variables: Named): string {
+  const name = variables.get('SERVER_NAME') ?? ''
+  return `${name.includes(':') ? `[${name}]` : name}:${variables.get('SERVER_PORT')}`
 }

@@ -2,11 +2,13 @@
 
 import type { Application, HeaderList } from '../application.ts'
 import type { Exchange } from '../gateway/exchange.ts'
+import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { type AsyncApp, asyncApp, type Receive, type Send } from './async-types.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOfEnviron } from './embedded.ts'
 
 export function toAsync(application: Application, options: EmbeddedOptions = {}): AsyncApp {
+  const handler = applicationHandler(application)
   return asyncApp({
     http: (scope, receive, send) =>
       new Promise((resolve, reject) => {
@@ -14,7 +16,7 @@ export function toAsync(application: Application, options: EmbeddedOptions = {})
         // What an outer layer changed in the scope, it changed in the environ as well, or the application does not see it.
         const exchange = createExchange(sink, options, scope.environ)
         scope.signal.addEventListener('abort', () => exchange.abort(clientLeft()), { once: true })
-        exchange.run(application, paramsOfEnviron(scope.environ))
+        exchange.run(handler, paramsOfEnviron(scope.environ))
         void feed(receive, exchange, sink)
       }),
   })

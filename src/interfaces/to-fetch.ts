@@ -2,6 +2,7 @@
 
 import type { Application, HeaderList } from '../application.ts'
 import type { Exchange } from '../gateway/exchange.ts'
+import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
 import type { FetchEnv } from './fetch.ts'
@@ -10,6 +11,7 @@ export function toFetch(
   application: Application,
   options: EmbeddedOptions = {},
 ): (request: Request, env?: Partial<FetchEnv>) => Promise<Response> {
+  const handler = applicationHandler(application)
   return (request, env) =>
     new Promise((resolve, reject) => {
       const url = new URL(request.url)
@@ -21,7 +23,7 @@ export function toFetch(
       const outer = env?.environ
       const body = request.body
       exchange.run(
-        application,
+        handler,
         paramsOf({
           method: request.method,
           target: url.pathname + url.search,

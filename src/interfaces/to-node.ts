@@ -2,6 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Application, HeaderList } from '../application.ts'
+import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { drained } from './drained.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
@@ -10,11 +11,12 @@ export function toNode(
   application: Application,
   options: EmbeddedOptions = {},
 ): (request: IncomingMessage, response: ServerResponse) => void {
+  const handler = applicationHandler(application)
   return (request, response) => {
     const exchange = createExchange(new NodeSink(request, response), options, undefined)
     const encrypted = 'encrypted' in request.socket && request.socket.encrypted === true
     exchange.run(
-      application,
+      handler,
       paramsOf({
         method: request.method ?? 'GET',
         target: request.url ?? '/',

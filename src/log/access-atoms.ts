@@ -1,16 +1,17 @@
 /** What an access log format can say: Gunicorn's atoms, and a few of Apache's. Every value comes out escaped. */
 
-import type { Environ, HeaderList } from '../application.ts'
+import type { HeaderList } from '../application.ts'
 import { TsgiError } from '../errors.ts'
+import type { RequestVariables } from '../gateway/request-source.ts'
 import { rawPath } from '../gateway/text.ts'
-import { variable } from '../gateway/variable.ts'
+import { headerVariable } from '../gateway/variable-names.ts'
 import { nearest } from '../nearest.ts'
 import { createCommonLogClock, createIsoClock } from './clock.ts'
 import { escapeText } from './escape.ts'
 
 /** One answered request. */
 export interface AccessEntry {
-  readonly environ: Environ
+  readonly variables: RequestVariables
   readonly status: number
   /** Body bytes handed to the transport. */
   readonly bytes: number
@@ -50,15 +51,15 @@ export const ATOMS = table({
     help: 'path without the query, as the client wrote it',
     field:
       () =>
-      ({ environ }) =>
-        escapeText(rawPath(environ)),
+      ({ variables }) =>
+        escapeText(pathOf(variables)),
   },
   q: {
     help: 'query string',
     field:
       () =>
-      ({ environ }) =>
-        escapeText(environ.QUERY_STRING),
+      ({ variables }) =>
+        escapeText(variables.get('QUERY_STRING') ?? ''),
   },
   H: { help: 'protocol', field: () => fromVariable('SERVER_PROTOCOL') },
   s: {
@@ -156,15 +157,9 @@ export function atomField(name: string): Field {
   throw new TsgiError('TSGI_USAGE', `there is no atom %(${name})s; ${hint}`)
 }
 
-/** As CGI names a request header (RFC 3875 section 4.1.18); the two that it names otherwise stay bare. */
-function headerVariable(name: string): string {
-  const upper = name.toUpperCase().replaceAll('-', '_')
-  return upper === 'CONTENT_TYPE' || upper === 'CONTENT_LENGTH' ? upper : `HTTP_${upper}`
-}
-
 function fromVariable(name: string): Field {
-  return ({ environ }) => {
-    const value = variable(environ, name)
+  return ({ variables }) => {
+    const value = variables.get(name)
     return value === undefined || value === '' ? '-' : escapeText(value)
   }
 }
@@ -180,13 +175,14 @@ function withTime(clock: (timeMs: number) => string): Field {
   return ({ time }) => clock(time)
 }
 
-function requestLine({ environ }: AccessEntry): string {
-  return escapeText(`${environ.REQUEST_METHOD} ${requestTarget(environ)} ${environ.SERVER_PROTOCOL}`)
+function requestLine({ variables }: AccessEntry): string {
+  return escapeText(`${variables.method} ${variables.target} ${variables.protocol}`)
 }
 
-/** What stood in the request line, rebuilt where the front server does not say. */
-export function requestTarget(environ: Environ): string {
-  const uri = environ['REQUEST_URI']
-  if (uri !== undefined && uri !== '') return uri
-  return environ.QUERY_STRING === '' ? rawPath(environ) : `${rawPath(environ)}?${environ.QUERY_STRING}`
+function pathOf(variables: RequestVariables): string {
+  return rawPath({
+    SCRIPT_NAME: variables.get('SCRIPT_NAME') ?? '',
+    PATH_INFO: variables.get('PATH_INFO') ?? '',
+    REQUEST_URI: variables.get('REQUEST_URI'),
+  })
 }

@@ -1,6 +1,8 @@
 /** From what the operator named to what the worker runs. */
 
 import { basename } from 'node:path'
+import { handlerApplication } from '../gateway/environ-source.ts'
+import { applicationHandler } from '../gateway/request-source.ts'
 import { prepareFetchGlobals } from '../interfaces/fetch-globals.ts'
 import { type LoadedApplication, loadInterface } from '../interfaces/registry.ts'
 import { installListenTakeover, type TakenServer } from '../interfaces/takeover.ts'
@@ -39,7 +41,8 @@ export async function bootApplication(
     log.warn(`${file} has set NODE_ENV to production: no page shows what its errors are`)
     return application
   }
-  return { ...application, application: errorPage(application.application, { development: true }) }
+  const paged = errorPage(handlerApplication(application.handler), { development: true })
+  return { ...application, handler: applicationHandler(paged) }
 }
 
 /** Nothing listens where the application asked to: whoever expects it there reads here what happened instead. */

@@ -91,7 +91,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     const fast = await wantsFastAccept(log)
     const loaded = await bootApplication(boot.application, options, log)
     const worker = new Worker({
-      application: loaded.application,
+      handler: loaded.handler,
       boot,
       options,
       fast,

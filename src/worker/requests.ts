@@ -1,12 +1,11 @@
 /** The requests of a worker: admitted up to the cap, each in an async context of its own, counted, logged, timed out. */
 
 import { AsyncResource } from 'node:async_hooks'
-import type { Application } from '../application.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import type { Handler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { variable } from '../gateway/variable.ts'
 import type { AccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
@@ -31,7 +30,7 @@ const REQUEST_ID = /^[\w.-]{1,128}$/
 const QUEUE_START = /^(?:t=)?([0-9]{9,10}(?:\.[0-9]+)?)$/
 
 export class Requests {
-  readonly #application: Application
+  readonly #handler: Handler
   readonly #settings: RequestSettings
   readonly #services: ExchangeServices
   readonly #log: Log
@@ -52,13 +51,13 @@ export class Requests {
   onDone: () => void = () => undefined
 
   constructor(
-    application: Application,
+    handler: Handler,
     settings: RequestSettings,
     log: Log,
     accessLog: AccessLog | undefined,
     counters: Counters,
   ) {
-    this.#application = application
+    this.#handler = handler
     this.#settings = settings
     this.#log = log
     this.#accessLog = accessLog
@@ -138,24 +137,25 @@ export class Requests {
     if (exchange.ended) return
     this.#total++
     this.#begun.add(1)
-    exchange.run(this.#application, params)
+    exchange.run(this.#handler, params)
     // What was answered at once is over, and nobody could look for it meanwhile.
     if (!exchange.done) this.#inFlight.add(exchange)
   }
 
   #done(exchange: Exchange): void {
-    const { outcome, environ } = exchange
+    const { outcome } = exchange
     const group = statusClass(outcome.status)
     if (group !== undefined) this.#responses[group].add(1)
     if (outcome.bytes > 0) this.#responseBytes.add(outcome.bytes)
     if (outcome.aborted) this.#aborted.add(1)
     const durationMs = monotonicMs() - exchange.startedMs
     this.#durations.observe(durationMs / 1000)
-    if (environ !== undefined) {
-      const queued = queueSeconds(variable(environ, 'HTTP_X_REQUEST_START'))
+    if (exchange.isRead) {
+      const { variables } = exchange
+      const queued = queueSeconds(variables.get('HTTP_X_REQUEST_START'))
       if (queued !== undefined) this.#queueDurations.observe(queued)
       this.#accessLog?.write({
-        environ,
+        variables,
         status: outcome.status,
         bytes: outcome.bytes,
         durationMs,
@@ -208,7 +208,7 @@ export class Requests {
 
   #idOf(exchange: Exchange): string {
     if (exchange.logId !== undefined) return exchange.logId
-    const given = exchange.environ && variable(exchange.environ, 'REQUEST_ID')
+    const given = exchange.isRead ? exchange.variables.get('REQUEST_ID') : undefined
     const id = given !== undefined && REQUEST_ID.test(given) ? given : nextId()
     exchange.logId = id
     return id
@@ -220,10 +220,10 @@ let lastId = 0
 const nextId = (): string => `${idPrefix}-${(++lastId).toString(36)}`
 
 /** The method and the path as sent, without the query: that is where secrets travel. */
-function lineOf({ environ }: Exchange): string | undefined {
-  if (environ === undefined) return undefined
-  const uri = variable(environ, 'REQUEST_URI') ?? environ.PATH_INFO
-  return `${environ.REQUEST_METHOD} ${uri.replace(/\?.*$/s, '')}`
+function lineOf(exchange: Exchange): string | undefined {
+  if (!exchange.isRead) return undefined
+  const { method, target } = exchange.variables
+  return `${method} ${target.replace(/\?.*$/s, '')}`
 }
 
 /** `t=1700000000.123`, as nginx writes it with `$msec`: seconds between then and now. */

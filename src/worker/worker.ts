@@ -1,8 +1,8 @@
 /** One worker: its application, its sockets, its clock. What the master asks of it is one method each. */
 
-import type { Application } from '../application.ts'
 import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
+import type { Handler } from '../gateway/request-source.ts'
 import { createAccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
 import type { KeptConnection, Tick, WorkerBoot, WorkerMessage } from '../messages.ts'
@@ -22,7 +22,7 @@ const TICK_MS = 1000
 const MAX_MULTIPLEXED = 128
 
 export interface WorkerStart {
-  readonly application: Application
+  readonly handler: Handler
   readonly boot: WorkerBoot
   readonly options: Options
   readonly fast: boolean
@@ -58,7 +58,7 @@ export class Worker {
   #utilization = performance.eventLoopUtilization()
   #onAccepting: () => void = () => undefined
 
-  constructor({ application, boot, options, fast, log, send, passOn, draining, drained }: WorkerStart) {
+  constructor({ handler, boot, options, fast, log, send, passOn, draining, drained }: WorkerStart) {
     this.#options = options
     this.#log = log
     this.#memory = new ResidentMemory(log)
@@ -67,7 +67,7 @@ export class Worker {
     this.#drained = drained
     this.#maxRequests = withJitter(options.maxRequests, options.maxRequestsJitter, Math.random())
     this.#accessLog = createAccessLog({ format: options.accessLog, file: options.accessLogFile })
-    this.#requests = new Requests(application, exchangeSettings(options), log, this.#accessLog, this.#counters)
+    this.#requests = new Requests(handler, exchangeSettings(options), log, this.#accessLog, this.#counters)
     this.#connections = new Connections(
       this.#requests,
       {

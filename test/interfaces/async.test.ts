@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { asyncInterface } from '../../src/interfaces/async.ts'
 import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async-types.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 
 const ask = (http: NonNullable<Handlers['http']>, request: MemoryRequest = {}) =>
-  requestInMemory(asyncInterface(asyncApp({ http })).application, request)
+  answerInMemory(asyncInterface(asyncApp({ http })).handler, request)
 
 describe('http', () => {
   test('a response in one piece is one write with its length', async () => {
@@ -150,7 +150,7 @@ describe('lifespan', () => {
       }),
     )
     await app.startup()
-    expect((await requestInMemory(app.application)).text).toBe('stored')
+    expect((await answerInMemory(app.handler)).text).toBe('stored')
     await app.shutdown()
     expect(seen).toEqual(['lifespan.startup', 'lifespan.shutdown'])
   })
@@ -179,7 +179,7 @@ describe('lifespan', () => {
 })
 
 test('a WebSocket on a connection that cannot be handed over is a 501', async () => {
-  const response = await requestInMemory(asyncInterface(asyncApp({})).application, {
+  const response = await answerInMemory(asyncInterface(asyncApp({})).handler, {
     headers: [
       ['Connection', 'keep-alive, Upgrade'],
       ['Upgrade', 'websocket'],

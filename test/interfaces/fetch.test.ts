@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest'
-import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
-import { type FetchHandler, fetchApplication } from '../../src/interfaces/fetch.ts'
+import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
+import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch.ts'
 import { prepareFetchGlobals } from '../../src/interfaces/fetch-globals.ts'
 import { NativeRequest, NativeResponse } from '../../src/interfaces/native-fetch.ts'
 import { requestUrl } from '../../src/interfaces/request-url.ts'
 
 prepareFetchGlobals()
 
-const ask = (handler: FetchHandler, request: MemoryRequest = {}) => requestInMemory(fetchApplication(handler), request)
+const ask = (handler: FetchHandler, request: MemoryRequest = {}) => answerInMemory(handlerOfFetch(handler), request)
 
 const text = (value: string) => new TextEncoder().encode(value)
 
@@ -124,11 +124,10 @@ test('URLs are those of the platform, parsed or not', () => {
     'xn--a',
   ]
   const targets = ['/', '/a/b?c=d', '/a/../b', '/%2e%2e/x', '//b/c', '/a b', '/ä', "/it's", '/?a=b#c', '/a|b', '/a"b']
-  for (const HTTP_HOST of hosts) {
-    for (const REQUEST_URI of targets) {
-      const environ = { HTTP_HOST, REQUEST_URI, 'tsgi.url_scheme': 'http' }
-      const of = () => requestUrl(environ as unknown as Parameters<typeof requestUrl>[0])
-      const wanted = `http://${HTTP_HOST}${REQUEST_URI}`
+  for (const host of hosts) {
+    for (const target of targets) {
+      const of = () => requestUrl({ scheme: 'http', host, target, get: () => undefined })
+      const wanted = `http://${host}${target}`
       if (URL.canParse(wanted)) expect(of()).toBe(new URL(wanted).href)
       else expect(of).toThrow(TypeError)
     }

@@ -4,20 +4,22 @@ import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import type { Application, Environ, HeaderList, StartResponse } from '../../src/application.ts'
+import type { Environ, HeaderList, StartResponse } from '../../src/application.ts'
 import { TsgiError } from '../../src/errors.ts'
-import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { EnvironSource } from '../../src/gateway/environ-source.ts'
+import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import type { Handler } from '../../src/gateway/request-source.ts'
+import { fromNode } from '../../src/interfaces/convert.ts'
 import type { NodeListener } from '../../src/interfaces/marks.ts'
-import { serverApplication } from '../../src/interfaces/node/listener.ts'
+import { handlerOfServer } from '../../src/interfaces/node/listener.ts'
 import { requestConstructor } from '../../src/interfaces/node/request.ts'
 import { hooksWork } from '../../src/interfaces/node/self-test.ts'
 import { upgradeRequest } from '../../src/interfaces/node/upgrade.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
-const serve = (listener: NodeListener, hooked = true): Application =>
-  serverApplication(http.createServer(listener), hooked)
+const serve = (listener: NodeListener, hooked = true): Handler => handlerOfServer(http.createServer(listener), hooked)
 
-const ask = (listener: NodeListener, request: MemoryRequest = {}) => requestInMemory(serve(listener), request)
+const ask = (listener: NodeListener, request: MemoryRequest = {}) => answerInMemory(serve(listener), request)
 
 test('the inner members of Node that the hooks use are there', () => {
   expect(hooksWork()).toBe(true)
@@ -28,7 +30,7 @@ describe.each([
   ['read from the text that Node writes', false],
 ])('a listener %s', (_name, hooked) => {
   const answer = (listener: NodeListener, request: MemoryRequest = {}) =>
-    requestInMemory(serve(listener, hooked), request)
+    answerInMemory(serve(listener, hooked), request)
 
   test('answers with status, headers and body', async () => {
     const response = await answer((_request, reply) => {
@@ -112,7 +114,7 @@ describe.each([
 test('early hints carry no header that nobody gave', async () => {
   const hinted: HeaderList[] = []
   const thrown: unknown[] = []
-  const inner = serve((_request, reply) => {
+  const inner = fromNode((_request, reply) => {
     reply.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-a': 'b' })
     try {
       reply.writeEarlyHints({ link: '</a.css>; rel=preload', 'x-a': 'b\r\nSet-Cookie: c=1' })
@@ -139,7 +141,7 @@ test('early hints carry no header that nobody gave', async () => {
 
 test('who still reads a body when the response is over is told, and waits no longer', async () => {
   let reading: Promise<void> | undefined
-  const inner = serve((request, reply) => {
+  const inner = fromNode((request, reply) => {
     reading = (async () => {
       for await (const chunk of request) reply.end(chunk)
     })()
@@ -288,7 +290,7 @@ test("the response closes after its 'finish', whoever holds that back", async ()
 })
 
 test('a response that is ready in the same turn is returned, not promised', () => {
-  const application = serve((_request, reply) => reply.setHeader('Content-Type', 'text/plain').end('at once'))
+  const application = fromNode((_request, reply) => reply.setHeader('Content-Type', 'text/plain').end('at once'))
   const started: unknown[] = []
   const start: StartResponse = (...head) => {
     started.push(head)
@@ -310,7 +312,7 @@ test('a response that is ready in the same turn is returned, not promised', () =
 test('write says when to wait, and drain when to go on', async () => {
   let drained = 0
   const gates: (() => void)[] = []
-  const application = serve((_request, reply) => {
+  const application = fromNode((_request, reply) => {
     const more = reply.write(Buffer.alloc(100_000))
     expect(more).toBe(false)
     expect(reply.writableNeedDrain).toBe(true)
@@ -431,7 +433,7 @@ describe('errors', () => {
   })
 
   test('an upload over the limit is a 413', async () => {
-    const response = await requestInMemory(
+    const response = await answerInMemory(
       serve((request, reply) => request.resume().on('end', () => reply.end())),
       { method: 'POST', body: 'x'.repeat(1000) },
       { maxBodyBytes: 100 },
@@ -445,7 +447,7 @@ describe('errors', () => {
       await Promise.reject(new Error('rejected'))
     })
     events.captureRejections = false
-    const response = await requestInMemory(serverApplication(server))
+    const response = await answerInMemory(handlerOfServer(server))
     expect([response.status, response.text]).toEqual([500, 'Internal Server Error'])
   })
 })
@@ -468,7 +470,7 @@ test('message classes given to createServer keep their members', async () => {
     }
   }
   const server = http.createServer({ IncomingMessage: Request }, (request, reply) => reply.end(request.shout))
-  expect((await requestInMemory(serverApplication(server), { path: '/a' })).text).toBe('/a!')
+  expect((await answerInMemory(handlerOfServer(server), { path: '/a' })).text).toBe('/a!')
 })
 
 test('whoever hooks the server sees its requests', async () => {
@@ -479,7 +481,7 @@ test('whoever hooks the server sees its requests', async () => {
     seen.push(parameters[0])
     return Reflect.apply(emit, this, parameters)
   } as typeof server.emit
-  await requestInMemory(serverApplication(server))
+  await answerInMemory(handlerOfServer(server))
   expect(seen).toEqual(['request'])
 })
 
@@ -497,7 +499,7 @@ test('whoever counts the connections of a server sees each begin and end', async
     socket.once('close', () => open.delete(socket))
   })
   for (const path of ['/', '/destroyed']) {
-    await requestInMemory(serverApplication(server), { path })
+    await answerInMemory(handlerOfServer(server), { path })
     await expect.poll(() => open.size).toBe(0)
   }
   expect(seen).toBe(2)
@@ -520,7 +522,7 @@ test('diagnostics channels tell of the request and of its response', async () =>
     unsubscribe('http.server.request.start', started)
     unsubscribe('http.server.response.finish', finished)
   })
-  await requestInMemory(serverApplication(server))
+  await answerInMemory(handlerOfServer(server))
   await expect
     .poll(() => seen)
     .toEqual([
@@ -532,7 +534,7 @@ test('diagnostics channels tell of the request and of its response', async () =>
 test('an upgrade where none can be carried is a 501, and the log says what to use', async () => {
   const server = http.createServer()
   server.on('upgrade', () => undefined)
-  const response = await requestInMemory(serverApplication(server), {
+  const response = await answerInMemory(handlerOfServer(server), {
     headers: [
       ['Upgrade', 'websocket'],
       ['Connection', 'Upgrade'],
@@ -550,7 +552,12 @@ test('the socket of an upgrade knows what the front server verified, and can be 
   onTestFinished(() => void server.close())
   if (socket === undefined) throw new Error('no connection')
   const verified = { ...environ(), SSL_CLIENT_VERIFY: 'SUCCESS' }
-  const request = upgradeRequest(verified, socket, undefined, requestConstructor(http.IncomingMessage.prototype))
+  const request = upgradeRequest(
+    new EnvironSource(verified),
+    socket,
+    undefined,
+    requestConstructor(http.IncomingMessage.prototype),
+  )
   expect(Reflect.get(request.socket, 'authorized')).toBe(true)
   request.socket.resetAndDestroy()
   await once(client, 'close')

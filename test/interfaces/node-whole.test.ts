@@ -4,15 +4,13 @@ import http from 'node:http'
 import net from 'node:net'
 import { finished, Readable } from 'node:stream'
 import { expect, onTestFinished, test } from 'vitest'
-import type { Environ } from '../../src/application.ts'
-import { requestInMemory } from '../../src/gateway/memory.ts'
+import { answerInMemory } from '../../src/gateway/memory.ts'
 import type { NodeListener } from '../../src/interfaces/marks.ts'
 import { Later } from '../../src/interfaces/node/later.ts'
-import { serverApplication } from '../../src/interfaces/node/listener.ts'
-import { eachHeader } from '../../src/interfaces/request-headers.ts'
+import { handlerOfServer } from '../../src/interfaces/node/listener.ts'
 
 const ask = (listener: NodeListener, request = {}) =>
-  requestInMemory(serverApplication(http.createServer(listener)), request)
+  answerInMemory(handlerOfServer(http.createServer(listener)), request)
 
 test('writeHead that was replaced on the response still sees the head', async () => {
   const response = await ask((_request, reply) => {
@@ -168,31 +166,6 @@ test('whoever listens to a request that nobody read hears of its end', async () 
     reply.end()
   })
   await expect.poll(() => events).toEqual(['end', 'close'])
-})
-
-test('a header that was sent twice is met once, in its first place, and one that was dropped never', () => {
-  const variables: Record<string, string> = { HTTP_B: '1, 3', HTTP_A: '2', CONTENT_TYPE: 'text/plain' }
-  // Only the variables are looked at.
-  const environ = variables as unknown as Environ
-  const sent = [
-    'HTTPS',
-    'on',
-    'HTTP_B',
-    '1',
-    'HTTP_A',
-    '2',
-    'HTTP_PROXY',
-    'x',
-    'CONTENT_TYPE',
-    'text/plain',
-    'HTTP_B',
-    '3',
-  ]
-  for (const round of ['first', 'second']) {
-    const met: string[] = [round]
-    eachHeader(environ, (name, value) => met.push(`${name.title}: ${value}`), sent)
-    expect(met).toEqual([round, 'B: 1, 3', 'A: 2', 'Content-Type: text/plain'])
-  }
 })
 
 test('what comes later is taken at once, by whoever asks first, and can be awaited as well', async () => {

@@ -5,7 +5,7 @@ import fastify from 'fastify'
 import { Hono } from 'hono'
 import multer from 'multer'
 import { describe, expect, test } from 'vitest'
-import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { asyncApp } from '../../src/interfaces/async-types.ts'
 import { fetchHandler, nodeListener } from '../../src/interfaces/marks.ts'
 import { detectInterface, loadInterface } from '../../src/interfaces/registry.ts'
@@ -20,7 +20,7 @@ const context = { exportName: 'default', file: 'app.ts' }
 async function ask(exported: unknown, request: MemoryRequest = {}) {
   const loaded = detectInterface(exported, 'auto', context)
   await loaded.startup?.()
-  const response = await requestInMemory(loaded.application, request)
+  const response = await answerInMemory(loaded.handler, request)
   await loaded.shutdown?.()
   expect(response.errors).toEqual([])
   return response
@@ -115,9 +115,9 @@ test('a plain function is an environ application only under that name', () => {
 test('a plain function is what --interface says', async () => {
   const listener = (_request: http.IncomingMessage, reply: http.ServerResponse) => reply.end('node')
   const node = detectInterface(listener, 'node', context)
-  expect((await requestInMemory(node.application)).text).toBe('node')
+  expect((await answerInMemory(node.handler)).text).toBe('node')
   const fetched = detectInterface(() => new Response('fetch'), 'fetch', context)
-  expect((await requestInMemory(fetched.application)).text).toBe('fetch')
+  expect((await answerInMemory(fetched.handler)).text).toBe('fetch')
 })
 
 test('what speaks another interface than was asked for is refused', () => {

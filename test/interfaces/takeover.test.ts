@@ -6,7 +6,7 @@ import net from 'node:net'
 import express from 'express'
 import fastify from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { requestInMemory } from '../../src/gateway/memory.ts'
+import { answerInMemory } from '../../src/gateway/memory.ts'
 import { loadInterface } from '../../src/interfaces/registry.ts'
 import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/takeover.ts'
 
@@ -19,7 +19,7 @@ afterEach(() => takeover.uninstall())
 const load = (exported: unknown = undefined) =>
   loadInterface(exported, 'auto', { exportName: 'default', file: 'server.js', takeover }, 1000)
 
-const body = async (exported: unknown = undefined) => (await requestInMemory((await load(exported)).application)).text
+const body = async (exported: unknown = undefined) => (await answerInMemory((await load(exported)).handler)).text
 
 test('a server that listens is served, and believes that it listens', async () => {
   const server = createServer((_request, reply) => reply.end('taken'))

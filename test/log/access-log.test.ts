@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Environ } from '../../src/application.ts'
+import { EnvironVariables } from '../../src/gateway/environ-source.ts'
 import { type AccessEntry, ATOMS } from '../../src/log/access-atoms.ts'
 import { compileAccessFormat } from '../../src/log/access-format.ts'
 import { createAccessLog } from '../../src/log/access-log.ts'
@@ -21,7 +22,7 @@ function entry(variables: Record<string, string> = {}, changes: Partial<AccessEn
     ...variables,
   }) as Environ
   return {
-    environ,
+    variables: new EnvironVariables(environ),
     status: 200,
     bytes: 13,
     durationMs: 1.2345,

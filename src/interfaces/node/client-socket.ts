@@ -5,6 +5,7 @@
 
 import { EventEmitter } from 'node:events'
 import type { Environ } from '../../application.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
 
 /** What the socket asks of the request it belongs to. */
 export interface SocketOwner {
@@ -43,7 +44,7 @@ export const DESCRIBED = [
 ] as const satisfies readonly (keyof ClientSocket)[]
 
 export class ClientSocket extends Emitter {
-  readonly environ: Environ
+  readonly #source: RequestSource
   owner: SocketOwner | undefined = undefined
   _httpMessage: unknown = null
   readonly parser = null
@@ -67,15 +68,19 @@ export class ClientSocket extends Emitter {
   #remoteAddress: string | undefined = undefined
   #isAnnounced = false
 
-  constructor(environ: Environ, server: unknown) {
+  constructor(source: RequestSource, server: unknown) {
     super()
-    this.environ = environ
+    this.#source = source
     this.server = server
-    this.encrypted = environ['tsgi.url_scheme'] === 'https' ? true : undefined
+    this.encrypted = source.variables.scheme === 'https' ? true : undefined
+  }
+
+  get environ(): Environ {
+    return this.#source.environ
   }
 
   get remoteAddress(): string | undefined {
-    return this.#remoteAddress ?? this.environ['REMOTE_ADDR']
+    return this.#remoteAddress ?? this.#variable('REMOTE_ADDR')
   }
 
   set remoteAddress(address: string | undefined) {
@@ -83,7 +88,7 @@ export class ClientSocket extends Emitter {
   }
 
   get remotePort(): number | undefined {
-    return portOf(this.environ['REMOTE_PORT'])
+    return portOf(this.#variable('REMOTE_PORT'))
   }
 
   get remoteFamily(): string | undefined {
@@ -91,11 +96,11 @@ export class ClientSocket extends Emitter {
   }
 
   get localAddress(): string | undefined {
-    return this.environ['SERVER_ADDR']
+    return this.#variable('SERVER_ADDR')
   }
 
   get localPort(): number | undefined {
-    return portOf(this.environ.SERVER_PORT)
+    return portOf(this.#variable('SERVER_PORT'))
   }
 
   get localFamily(): string | undefined {
@@ -104,7 +109,7 @@ export class ClientSocket extends Emitter {
 
   /** TLS was ended by the front server: what it verified of a client certificate (nginx `$ssl_client_verify`). */
   get authorized(): boolean {
-    return this.environ['SSL_CLIENT_VERIFY'] === 'SUCCESS'
+    return this.#variable('SSL_CLIENT_VERIFY') === 'SUCCESS'
   }
 
   /** One object less per request: of a stream's state only `corked` is ever used. */
@@ -248,6 +253,10 @@ export class ClientSocket extends Emitter {
   stopTimer(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
+  }
+
+  #variable(name: string): string | undefined {
+    return this.#source.variables.get(name)
   }
 
   #timedOut(): void {

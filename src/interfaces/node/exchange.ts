@@ -4,8 +4,9 @@
  */
 
 import type http from 'node:http'
-import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
+import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
 import type { ClientSocket, SocketOwner } from './client-socket.ts'
 import type { ResponseInternals, SendCallback, SendEncoding } from './internals.ts'
 import { Later } from './later.ts'
@@ -39,7 +40,7 @@ export interface Messages {
 type Phase = 'open' | 'streaming' | 'ended' | 'aborted'
 
 export class Exchange implements SocketOwner {
-  readonly environ: Environ
+  readonly source: RequestSource
   readonly socket: ClientSocket
   messages: Messages | undefined = undefined
   #phase: Phase = 'open'
@@ -59,8 +60,8 @@ export class Exchange implements SocketOwner {
   /** Its 'finish' is for us to emit, no `end` of Node's does. */
   #announces = false
 
-  constructor(environ: Environ, startResponse: StartResponse, socket: ClientSocket) {
-    this.environ = environ
+  constructor(source: RequestSource, startResponse: StartResponse, socket: ClientSocket) {
+    this.source = source
     this.#startResponse = startResponse
     this.socket = socket
     socket.owner = this
@@ -74,7 +75,7 @@ export class Exchange implements SocketOwner {
     // The callbacks run as soon as the request is over, however it ended. A signal tells the same at three times the price:
     // its controller, its listener, and taking that off again.
     try {
-      this.environ['tsgi.after'](() => this.#clientLeft())
+      this.source.after(() => this.#clientLeft())
     } catch {
       // It is over already: the client left while the listener ran.
       this.#clientLeft()
@@ -167,10 +168,10 @@ export class Exchange implements SocketOwner {
 
   /** Sends a 103 where the transport can: before the head, on the built-in HTTP listener. */
   earlyHints(headers: HeaderList): void {
-    const send = this.environ['tsgi.early_hints']
+    const send = this.source.earlyHints
     if (send === undefined || this.#phase !== 'open') return
     send(this.#startResponse, headers).catch((error: unknown) => {
-      this.environ['tsgi.errors'].write(`early hints were not sent: ${asError(error).message}\n`)
+      this.source.environ['tsgi.errors'].write(`early hints were not sent: ${asError(error).message}\n`)
     })
   }
 

@@ -1,8 +1,8 @@
-/** A Node request listener, or the http.Server that carries it, as an Application. */
+/** A Node request listener, or the http.Server that carries it, as a Handler. */
 
 import http from 'node:http'
-import type { Application, Body, Environ, StartResponse } from '../../application.ts'
-import { sentVariables } from '../../gateway/sent.ts'
+import type { Body, StartResponse } from '../../application.ts'
+import type { Handler, RequestSource } from '../../gateway/request-source.ts'
 import { ClientSocket } from './client-socket.ts'
 import { Exchange } from './exchange.ts'
 import { MessagePair, requestStarted } from './messages.ts'
@@ -21,40 +21,39 @@ interface Constructors {
  * Requests are emitted on `server` as node:http emits them, so that whatever hooks a server sees them. The server does not
  * listen; whether it says so is its own matter.
  * @param hooked false: the documented way only, for tests and for versions of Node that fail the self-test
- * @param direct the gateway itself calls the application, no middleware that may have changed the environ
  */
-export function serverApplication(server: http.Server, hooked = hooksWork(), direct = false): Application {
+export function handlerOfServer(server: http.Server, hooked = hooksWork()): Handler {
   const { Request, Response } = constructorsFor(server)
   const upgrades = new Upgrades()
   const announceConnection = connectionAnnouncer(server)
-  return (environ, startResponse) => {
-    if (isUpgrade(environ) && server.listenerCount('upgrade') > 0) {
-      return runUpgrade(environ, startResponse, server, Request, upgrades)
+  return (source, startResponse) => {
+    if (isUpgrade(source.variables) && server.listenerCount('upgrade') > 0) {
+      return runUpgrade(source, startResponse, server, Request, upgrades)
     }
-    if (!hooked) return runAsText(environ, startResponse, server, Request)
-    return runRequest(environ, startResponse, server, Request, Response, announceConnection, direct)
+    if (!hooked) return runAsText(source, startResponse, server, Request)
+    return runRequest(source, startResponse, server, Request, Response, announceConnection)
   }
 }
 
 function runRequest(
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
   server: http.Server,
   Request: RequestConstructor,
   Response: ResponseConstructor,
   announceConnection: (socket: ClientSocket) => void,
-  direct: boolean,
 ): Body | PromiseLike<Body> {
-  const socket = new ClientSocket(environ, server)
+  const socket = new ClientSocket(source, server)
   announceConnection(socket)
-  const exchange = new Exchange(environ, startResponse, socket)
+  const exchange = new Exchange(source, startResponse, socket)
   const request = new Request(socket)
-  fillRequest(request, environ, direct ? sentVariables(environ) : undefined)
+  fillRequest(request, source.variables)
   const response = new Response(request, exchange)
   new MessagePair(exchange, request, response, server)
   if (server.timeout > 0) socket.setTimeout(server.timeout)
   if (requestStarted.hasSubscribers) requestStarted.publish({ request, response, socket, server })
-  if (environ['HTTP_EXPECT'] === undefined || !expects(environ['HTTP_EXPECT'], server, request, response)) {
+  const { expect } = source.variables
+  if (expect === undefined || !expects(expect, server, request, response)) {
     server.emit('request', request, response)
   }
   return exchange.returned()

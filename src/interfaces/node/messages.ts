@@ -38,7 +38,7 @@ export class MessagePair implements Messages {
   }
 
   feed(): void {
-    this.#feed ??= new BodyFeed(this.request, this.exchange.environ)
+    this.#feed ??= new BodyFeed(this.request, this.exchange.source.input)
     this.#feed.pull((error) => this.#unreadable(asError(error)))
   }
 
@@ -117,7 +117,7 @@ export class MessagePair implements Messages {
       closeUnread(request)
       return
     }
-    this.#feed ??= new BodyFeed(request, this.exchange.environ)
+    this.#feed ??= new BodyFeed(request, this.exchange.source.input)
     this.#feed.end()
     request.removeAllListeners('data')
     request.resume()

@@ -1,10 +1,9 @@
-/** http.IncomingMessage filled from an environ. */
+/** http.IncomingMessage filled from the variables of a request. */
 
 import http from 'node:http'
-import type { Environ } from '../../application.ts'
+import type { InputStream } from '../../application.ts'
 import { asBuffer } from '../../as-buffer.ts'
-import type { SentVariables } from '../../gateway/sent.ts'
-import { eachHeader, mayHaveBody, requestTarget } from '../request-headers.ts'
+import { mayHaveBody, type RequestVariables } from '../../gateway/request-source.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { RESERVE_SLOTS, type RequestInternals, type Slots } from './internals.ts'
 
@@ -57,27 +56,22 @@ export function requestConstructor(prototype: object): RequestConstructor {
   return Request as unknown as RequestConstructor
 }
 
-/** @param sent see `sentVariables`; undefined where `environ` may have been changed since */
-export function fillRequest(request: GatewayRequest, environ: Environ, sent: SentVariables | undefined): void {
-  request.method = environ.REQUEST_METHOD
-  request.url = requestTarget(environ)
+export function fillRequest(request: GatewayRequest, variables: RequestVariables): void {
+  request.method = variables.method
+  request.url = variables.target
   // Above 1.1 the message is still one of HTTP/1.1 to Node: frameworks would look for HTTP/2 streams. The environ tells.
-  const isOld = environ.SERVER_PROTOCOL === 'HTTP/1.0'
+  const isOld = variables.protocol === 'HTTP/1.0'
   request.httpVersion = isOld ? '1.0' : '1.1'
   request.httpVersionMajor = 1
   request.httpVersionMinor = isOld ? 0 : 1
   const raw: string[] = []
-  eachHeader(
-    environ,
-    (name, value) => {
-      raw.push(name.title, value)
-    },
-    sent,
-  )
+  variables.eachHeader((name, value) => {
+    raw.push(name.title, value)
+  })
   // `headers` is made from them by a getter of Node's when it is first read.
   request._addHeaderLines(raw, raw.length)
   // node:http sets it when the last byte is in; without a body that is now.
-  if (!mayHaveBody(environ)) request.complete = true
+  if (!mayHaveBody(variables)) request.complete = true
 }
 
 /**
@@ -96,14 +90,14 @@ export function closeUnread(request: GatewayRequest): void {
 /** Feeds the request stream from `tsgi.input`, on demand. */
 export class BodyFeed {
   readonly #request: GatewayRequest
-  readonly #environ: Environ
+  readonly #input: InputStream
   #chunks: AsyncIterator<Uint8Array> | undefined = undefined
   #isReading = false
   #isOver = false
 
-  constructor(request: GatewayRequest, environ: Environ) {
+  constructor(request: GatewayRequest, input: InputStream) {
     this.#request = request
-    this.#environ = environ
+    this.#input = input
   }
 
   /** @param onError the body cannot be read to its end */
@@ -114,7 +108,7 @@ export class BodyFeed {
       return
     }
     this.#isReading = true
-    this.#chunks ??= this.#environ['tsgi.input'][Symbol.asyncIterator]()
+    this.#chunks ??= this.#input[Symbol.asyncIterator]()
     this.#chunks.next().then(
       (result) => {
         this.#isReading = false

@@ -69,7 +69,7 @@ export function responseConstructor(prototype: object): ResponseConstructor {
     // Not where the application, or what instruments it, has put its own in the prototype.
     if (members.end === nativeResponse.end) members.end = endWhole
     if (members.setHeader === nativeResponse.setHeader) members.setHeader = setKnownHeader
-    if (exchange.environ['tsgi.early_hints'] !== undefined) members.writeEarlyHints = writeEarlyHints
+    if (exchange.source.earlyHints !== undefined) members.writeEarlyHints = writeEarlyHints
     // Assigned to as Node's assignSocket does; ClientSocket has what is used of a net.Socket, and no stream below it.
     members.socket = exchange.socket
     exchange.socket._httpMessage = this

@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import type { Environ, HeaderList } from '../../application.ts'
+import { EnvironSource } from '../../gateway/environ-source.ts'
 import { RequestInput } from '../../gateway/input.ts'
 import { ClientSocket } from './client-socket.ts'
 import { Exchange, type GatewayResponse } from './exchange.ts'
@@ -53,11 +54,11 @@ interface Expected {
 }
 
 function answers(method: string, listener: (response: http.ServerResponse) => void, expected: Expected): boolean {
-  const environ = probeEnviron(method)
-  const socket = new ClientSocket(environ, undefined)
+  const source = new EnvironSource(probeEnviron(method))
+  const socket = new ClientSocket(source, undefined)
   const seen: { status: string; headers: HeaderList } = { status: '', headers: [] }
   const exchange = new Exchange(
-    environ,
+    source,
     (status, headers) => {
       Object.assign(seen, { status, headers })
       return () => Promise.resolve()

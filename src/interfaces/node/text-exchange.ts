@@ -5,9 +5,10 @@
 
 import http from 'node:http'
 import { Duplex } from 'node:stream'
-import type { Body, Environ, HeaderList, StartResponse, Status, Write } from '../../application.ts'
+import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
 import { isHopByHop } from '../../gateway/hop-by-hop.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
 import { ClientSocket, DESCRIBED } from './client-socket.ts'
 import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 
@@ -15,16 +16,16 @@ const NOTHING: readonly Uint8Array[] = []
 const HEAD_END = Buffer.from('\r\n\r\n')
 
 export function runAsText(
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
   server: http.Server,
   Request: RequestConstructor,
 ): Promise<Body> {
-  const described = new ClientSocket(environ, server)
+  const described = new ClientSocket(source, server)
   const request = new Request(described)
-  fillRequest(request, environ, undefined)
+  fillRequest(request, source.variables)
   return new Promise((resolve, reject) => {
-    const feed = new BodyFeed(request, environ)
+    const feed = new BodyFeed(request, source.input)
     const stream = new TextStream(startResponse, () => feed.pull((error) => stream.destroy(asError(error))))
     for (const name of DESCRIBED) Object.defineProperty(stream, name, { value: described[name], writable: true })
     Reflect.set(request, 'socket', stream)
@@ -49,7 +50,7 @@ export function runAsText(
       stream.destroy()
     })
     stream.on('error', reject)
-    const signal = environ['tsgi.signal']
+    const signal = source.signal()
     const leave = (): void => {
       request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
       stream.destroy()

@@ -4,6 +4,7 @@ import type http from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Body, Environ, StartResponse } from '../../application.ts'
 import { asBuffer } from '../../as-buffer.ts'
+import type { RequestSource, RequestVariables } from '../../gateway/request-source.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
 import { letFlow } from '../let-flow.ts'
 import { ClientSocket, DESCRIBED } from './client-socket.ts'
@@ -11,10 +12,9 @@ import { fillRequest, type GatewayRequest, type RequestConstructor } from './req
 
 const EXPLANATION = 'This connection cannot be upgraded: see the error log.\n'
 
-export function isUpgrade(environ: Environ): boolean {
-  const upgrade = environ['HTTP_UPGRADE']
+export function isUpgrade({ upgrade, connection }: RequestVariables): boolean {
   if (upgrade === undefined || upgrade === '') return false
-  return /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(environ['HTTP_CONNECTION'] ?? '')
+  return /(?:^|,)\s*upgrade\s*(?:,|$)/i.test(connection ?? '')
 }
 
 /** RFC 6455 section 5.5.1: close, unmasked as a server's frames are, with status 1001 (going away). */
@@ -40,17 +40,18 @@ export class Upgrades implements Leaving {
 }
 
 export async function runUpgrade(
-  environ: Environ,
+  source: RequestSource,
   startResponse: StartResponse,
   server: http.Server,
   Request: RequestConstructor,
   upgrades: Upgrades,
 ): Promise<Body> {
+  const { environ } = source
   const upgrade = environ['tsgi.upgrade']
   if (upgrade === undefined) return refuseUpgrade(environ, startResponse)
   const { socket, head } = await upgrade(startResponse)
   if (environ['HTTP_UPGRADE']?.toLowerCase() === 'websocket') upgrades.add(socket)
-  const request = upgradeRequest(environ, socket, server, Request)
+  const request = upgradeRequest(source, socket, server, Request)
   server.emit('upgrade', request, socket, asBuffer(head))
   return []
 }
@@ -67,14 +68,14 @@ export function refuseUpgrade(environ: Environ, startResponse: StartResponse): B
 
 /** A request whose `socket` is the connection itself, and whose body is empty. */
 export function upgradeRequest(
-  environ: Environ,
+  source: RequestSource,
   socket: Duplex,
   server: http.Server | undefined,
   Request: RequestConstructor,
 ): GatewayRequest {
-  const described = new ClientSocket(environ, server)
+  const described = new ClientSocket(source, server)
   const request = new Request(described)
-  fillRequest(request, environ, undefined)
+  fillRequest(request, source.variables)
   request.complete = true
   request.push(null)
   // Only TCP can be reset; on a Unix socket net.Socket throws.

@@ -13,7 +13,7 @@ import { createFront, SERVER_VARIABLE } from './front.mjs'
 const dist = (path) => import(new URL(`../../../dist/${path}.js`, import.meta.url).href)
 const [
   { installListenTakeover },
-  { serverApplication },
+  { handlerOfServer },
   { Worker },
   { wantsFastAccept },
   { createLog },
@@ -34,14 +34,14 @@ const protocol = process.env.TSGI_SUITE_PROTOCOL ?? 'fastcgi'
 const name = `\0tsgi-suite-${process.pid}-${randomBytes(6).toString('hex')}`
 const paths = { fastcgi: `${name}-fastcgi`, uwsgi: `${name}-uwsgi` }
 
-const applications = new Map()
+const servers = new Map()
 let lastId = 0
 
 /** By the server that was asked; made at the first request, as a worker makes it when its file is loaded. */
-function application(environ, startResponse) {
-  const entry = applications.get(environ[SERVER_VARIABLE])
-  entry.application ??= serverApplication(entry.server, undefined, true)
-  return entry.application(environ, startResponse)
+function handler(source, startResponse) {
+  const entry = servers.get(source.variables.get(SERVER_VARIABLE))
+  entry.handler ??= handlerOfServer(entry.server)
+  return entry.handler(source, startResponse)
 }
 
 const listen = net.Server.prototype.listen
@@ -53,7 +53,7 @@ net.Server.prototype.listen = function (...parameters) {
   const isBoundHandle = typeof parameters[0]?.listen === 'function'
   if (!isHttp || this.listening || isBoundHandle) return Reflect.apply(takenListen, this, parameters)
   const id = String(++lastId)
-  applications.set(id, { server: this, application: undefined })
+  servers.set(id, { server: this, handler: undefined })
   const front = createFront(this, id, { protocol, paths })
   const forward = (error) => this.emit('error', error)
   front.once('error', forward)
@@ -81,7 +81,7 @@ function connect(server, front, id) {
     delete server.address
     close.call(handle, callback)
   }
-  front.on('close', () => applications.delete(id))
+  front.on('close', () => servers.delete(id))
 }
 
 async function startWorker() {
@@ -93,7 +93,7 @@ async function startWorker() {
     transport: 'unix',
   }))
   const worker = new Worker({
-    application,
+    handler,
     boot: { slot: 1, generation: 1, application: '', options, listeners },
     options,
     fast: await wantsFastAccept(log),
