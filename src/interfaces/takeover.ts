@@ -20,7 +20,10 @@ export interface ListenTakeover {
   servers(): readonly TakenServer[]
   /** The one of them that is the application: the first, or the first that asked for the wanted port. */
   chosen(): TakenServer | undefined
-  /** What `chosen` gives, as soon as there is one. Undefined after `timeoutMs`: the application does not listen. */
+  /**
+   * What `chosen` gives, as soon as there is one. Undefined after `timeoutMs`, and as soon as nothing is left that could still
+   * make the application listen.
+   */
   waitForChosen(timeoutMs: number): Promise<TakenServer | undefined>
   /** The only port whose server is wanted; undefined: any. */
   readonly wantedPort: number | undefined
@@ -93,6 +96,8 @@ export function installListenTakeover(wantedPort?: number): ListenTakeover {
   const taken: TakenServer[] = []
   const hearing = new Set<(entry: TakenServer) => void>()
   const listen: Listen = net.Server.prototype.listen
+  // The channels to the master are there before the application is.
+  const isIdle = idleBeside(countPipes(process.getActiveResourcesInfo()))
   net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
     // A server that listens already gets the error that Node throws then. A bound handle is tsgi's own HTTP listener's.
     if (!isHttpServer(this) || this.listening || isBoundHandle(parameters[0]))
@@ -118,16 +123,41 @@ export function installListenTakeover(wantedPort?: number): ListenTakeover {
       new Promise((resolve) => {
         const settle = (): void => {
           clearTimeout(timer)
+          clearInterval(looking)
           hearing.delete(look)
           resolve(chosen())
         }
         const look = (): void => {
           if (chosen() !== undefined) settle()
         }
-        const timer = setTimeout(settle, timeoutMs)
+        // Neither is to count as something that the application waits for.
+        const timer = setTimeout(settle, timeoutMs).unref()
+        const looking = setInterval(() => isIdle() && settle(), LOOK_INTERVAL_MS).unref()
         hearing.add(look)
         look()
       }),
+  }
+}
+
+const LOOK_INTERVAL_MS = 20
+/** Between two looks something may just have ended, and what follows on it not have begun. */
+const IDLE_LOOKS = 5
+
+/** What keeps an event loop alive and is not the process's own: timers, files and connections in use, resolutions, children. */
+function countBusy(ownPipes: number): number {
+  const active = process.getActiveResourcesInfo()
+  const pipes = countPipes(active)
+  return active.length - Math.min(pipes, ownPipes)
+}
+
+const countPipes = (resources: readonly string[]): number => resources.filter((type) => type === 'PipeWrap').length
+
+/** True where nothing was in use whenever it was looked at lately. */
+function idleBeside(ownPipes: number): () => boolean {
+  let idleLooks = 0
+  return () => {
+    idleLooks = countBusy(ownPipes) > 0 ? 0 : idleLooks + 1
+    return idleLooks >= IDLE_LOOKS
   }
 }
 

@@ -8,6 +8,7 @@ import { runTsgi } from './run-tsgi.ts'
 beforeAll(setup)
 
 interface LogLine {
+  readonly time: string
   readonly level: string
   readonly msg: string
   readonly err?: { readonly type: string; readonly message: string; readonly stack: string }
@@ -28,7 +29,8 @@ describe('what keeps workers from starting is told once, as what it is', () => {
     const errors = lines.filter(({ level }) => level === 'error')
     expect(errors).toHaveLength(1)
     expect(existsSync(join(cwd, 'app.sock'))).toBe(false)
-    return { code, error: errors[0] }
+    const [first, last] = [lines.at(0), lines.at(-1)].map((line) => Date.parse(line?.time ?? ''))
+    return { code, error: errors[0], tookMs: Number(last) - Number(first) }
   }
 
   test('an application that is not there, without a stack of tsgi', async () => {
@@ -52,6 +54,14 @@ describe('what keeps workers from starting is told once, as what it is', () => {
     expect(error?.err?.stack).not.toContain('TsgiError')
   })
 
+  test('an application that exports nothing, as soon as nothing is left that could make it listen', async () => {
+    const { code, error, tookMs } = await failure(['app.mjs'], { 'app.mjs': 'export const handler = 1' })
+    expect(code).toBe(3)
+    expect(error?.msg).toContain('app.mjs exports handler (1); wanted: an export named application')
+    // One that is still busy with something is waited for, for five seconds.
+    expect(tookMs).toBeLessThan(4000)
+  })
+
   test('a log file that cannot be opened is not taken for a mistake of the application', async () => {
     const args = ['app.mjs', '--access-log', 'json', '--access-log-file', 'no/such/folder.log']
     const { code, error } = await failure(args, { 'app.mjs': 'export const application = () => []' })
@@ -59,4 +69,25 @@ describe('what keeps workers from starting is told once, as what it is', () => {
     expect(error?.msg).toMatch(/^worker 1 \(pid \d+\) could not start: cannot open the log file .*folder\.log: ENOENT/)
     expect(error?.err).toBeUndefined()
   })
+})
+
+test('an application that listens late, between a timer and a timer, is waited for', async () => {
+  const cwd = tempDir('tsgi-serve-')
+  writeFileSync(
+    join(cwd, 'app.mjs'),
+    `import { readFile } from 'node:fs/promises'
+     import { createServer } from 'node:http'
+     import { setTimeout } from 'node:timers/promises'
+     const start = async () => {
+       for (let round = 0; round < 3; round++) {
+         await setTimeout(300)
+         await readFile('app.mjs')
+       }
+       createServer((_request, response) => response.end('late')).listen(3000)
+     }
+     void start()`,
+  )
+  const { code, stdout } = await runTsgi(['check', 'app.mjs', '--request', '/'], { cwd })
+  expect(stdout).toContain('200 OK')
+  expect(code).toBe(0)
 })
