@@ -60,9 +60,12 @@ export const dev: Subcommand = {
       // This process is the master: what an operator sends to reload it, it sends to itself.
       process.kill(process.pid, 'SIGHUP')
     })
-    for (const address of run.options.http) printError(`tsgi dev: http://${browsable(address)}/`)
+    const { application, options, reload } = run
+    const onListening = (): void => {
+      for (const address of options.http) printError(`tsgi dev: http://${browsable(address)}/`)
+    }
     const { runMaster } = await import('../master/main.ts')
-    return await runMaster({ application: run.application, options: run.options, reload: run.reload })
+    return await runMaster({ application, options, reload, onListening })
   },
 }
 

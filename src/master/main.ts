@@ -27,6 +27,8 @@ export interface MasterRun {
   readonly options: Options
   /** Reads the options anew; what it throws fails the reload, and the old ones stay. */
   readonly reload: () => Promise<Options>
+  /** Called once every address is bound. */
+  readonly onListening?: () => void
   /** Another module than tsgi's own for the workers to run. */
   readonly workerMain?: string
 }
@@ -88,6 +90,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
       })
       closers.push(watchSignals((command, signal) => master.signal(command, signal)))
       openServices(run, master, log, closers).then(() => {
+        run.onListening?.()
         const addresses = listeners.map(({ info }) => `${info.protocol} ${info.address}`)
         log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) listens on ${addresses.join(', ')}`)
         master.run()

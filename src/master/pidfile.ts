@@ -1,6 +1,7 @@
 /** The file that tells others the master's process id. */
 
-import { readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
 import { asError, TsgiError } from '../errors.ts'
 
 /**
@@ -28,9 +29,8 @@ export function writePidfile(path: string, pid = process.pid): () => void {
     renameSync(fresh, path)
   } catch (thrown) {
     rmSync(fresh, { force: true })
-    throw new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${asError(thrown).message}`, {
-      cause: thrown,
-    })
+    const why = existsSync(dirname(path)) ? asError(thrown).message : `there is no folder ${dirname(path)}`
+    throw new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${why}`, { cause: thrown })
   }
   return () => {
     if (readPid(path) !== pid) return

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
 import { freePort } from '../support/ports.ts'
 import { startServer } from '../support/server-process.ts'
@@ -54,6 +56,19 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
   await dev.waitForLog(/SyntaxError|Unexpected/, { fromLine })
   expect(await answer()).toBe('Good day')
   expect(await dev.stop()).toMatchObject({ code: 0 })
+})
+
+test('dev names no URL where it cannot listen', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(join(folder, 'app.mjs'), 'export const application = () => []')
+  const other = createServer().listen(0, '127.0.0.1')
+  await once(other, 'listening')
+  onTestFinished(() => void other.close())
+  const { port } = other.address() as AddressInfo
+  const { code, stderr } = await runTsgi(['dev', 'app.mjs', '--http', `127.0.0.1:${port}`], { cwd: folder })
+  expect(stderr).toContain('another process is using it')
+  expect(stderr).not.toContain('http://')
+  expect(code).toBe(4)
 })
 
 test('dev serves an application that says of itself that it is a production build, and leaves its errors to it', async () => {
