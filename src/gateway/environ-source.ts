@@ -37,6 +37,7 @@ export class EnvironSource implements RequestSource {
   }
 }
 
+/** Read by `get`, which looks at what is there: applications put anything into an environ, and take anything out. */
 export class EnvironVariables implements RequestVariables {
   readonly #environ: Environ
 
@@ -45,44 +46,44 @@ export class EnvironVariables implements RequestVariables {
   }
 
   get method(): string {
-    return this.#environ.REQUEST_METHOD
+    return this.get('REQUEST_METHOD') ?? ''
   }
 
   get target(): ByteString {
-    const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = this.#environ
-    return this.#environ['REQUEST_URI'] || rebuiltTarget(SCRIPT_NAME, PATH_INFO, QUERY_STRING)
+    const path = (this.get('SCRIPT_NAME') ?? '') + (this.get('PATH_INFO') ?? '')
+    return this.get('REQUEST_URI') || rebuiltTarget(path, this.get('QUERY_STRING') ?? '')
   }
 
   get protocol(): string {
-    return this.#environ.SERVER_PROTOCOL
+    return this.get('SERVER_PROTOCOL') ?? ''
   }
 
   get scheme(): 'http' | 'https' {
-    return this.#environ['tsgi.url_scheme']
+    return this.get('tsgi.url_scheme') === 'https' ? 'https' : 'http'
   }
 
   get contentLength(): string | undefined {
-    return this.#environ.CONTENT_LENGTH
+    return this.get('CONTENT_LENGTH')
   }
 
   get transferEncoding(): ByteString | undefined {
-    return this.#environ['HTTP_TRANSFER_ENCODING']
+    return this.get('HTTP_TRANSFER_ENCODING')
   }
 
   get host(): ByteString | undefined {
-    return this.#environ['HTTP_HOST']
+    return this.get('HTTP_HOST')
   }
 
   get connection(): ByteString | undefined {
-    return this.#environ['HTTP_CONNECTION']
+    return this.get('HTTP_CONNECTION')
   }
 
   get upgrade(): ByteString | undefined {
-    return this.#environ['HTTP_UPGRADE']
+    return this.get('HTTP_UPGRADE')
   }
 
   get expect(): ByteString | undefined {
-    return this.#environ['HTTP_EXPECT']
+    return this.get('HTTP_EXPECT')
   }
 
   get(name: string): ByteString | undefined {

@@ -16,7 +16,7 @@ import { isPromiseLike } from './promise-like.ts'
 import { BodyPull } from './pull.ts'
 import type { Handler, RequestSource, RequestVariables } from './request-source.ts'
 import { Response, type ResponseOwner } from './response.ts'
-import { readVariables, SentVariables } from './sent-variables.ts'
+import { readVariables, type SentVariables } from './sent-variables.ts'
 import type { Sink } from './sink.ts'
 
 /** What a worker gives to every exchange. */
@@ -62,7 +62,8 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
   readonly #services: ExchangeServices
   readonly #response: Response
   readonly #errors: ErrorLines
-  #variables: RequestVariables | undefined
+  /** Until they are in an environ: they hold the whole head of the request in memory. */
+  #sent: SentVariables | undefined
   #environ: Environ | undefined
   #phase: Phase = 'open'
   /** What the application returned; undefined before, and once it is being closed. */
@@ -90,23 +91,20 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
 
   /** The variables were read, and not refused. */
   get isRead(): boolean {
-    return this.#variables !== undefined
+    return this.#sent !== undefined || this.#environ !== undefined
   }
 
   /** As they are in the environ, once there is one: middleware and the application may change them. */
   get variables(): RequestVariables {
-    if (this.#variables === undefined) throw new TypeError('the variables of a request that was not read')
-    return this.#variables
+    return this.#sent ?? new EnvironVariables(this.environ)
   }
 
   get environ(): Environ {
     if (this.#environ !== undefined) return this.#environ
-    const { variables } = this
-    if (!(variables instanceof SentVariables)) throw new TypeError('an environ made of an environ')
-    const environ = buildEnviron(variables, this.#services.environ, this)
-    this.#environ = environ
-    this.#variables = new EnvironVariables(environ)
-    return environ
+    if (this.#sent === undefined) throw new TypeError('a request that was not read')
+    this.#environ = buildEnviron(this.#sent, this.#services.environ, this)
+    this.#sent = undefined
+    return this.#environ
   }
 
   get errors(): ErrorStream {
@@ -162,7 +160,7 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
       this.refuse(variables, methodOf(params))
       return
     }
-    this.#variables = variables
+    this.#sent = variables
     const tooLarge = this.#checkLength(variables.contentLength)
     if (tooLarge !== undefined) {
       this.refuse(tooLarge, variables.method)

@@ -7,6 +7,7 @@ import { percentDecoded } from './path.ts'
 import { applicationHandler, type Handler } from './request-source.ts'
 import type { Sink } from './sink.ts'
 import { byteString } from './text.ts'
+import { headerVariable } from './variable-names.ts'
 
 export interface MemoryRequest {
   /** Default GET. */
@@ -120,9 +121,9 @@ function paramsOf(request: MemoryRequest, body: Uint8Array | undefined): string[
   if (body !== undefined) variables['CONTENT_LENGTH'] = String(body.length)
   const params: string[] = []
   for (const [name, value] of request.headers ?? []) {
-    const variable = name.toUpperCase().replaceAll('-', '_')
-    if (variable === 'CONTENT_TYPE') variables['CONTENT_TYPE'] = value
-    else params.push(`HTTP_${variable}`, value)
+    const variable = headerVariable(name)
+    if (!variable.startsWith('HTTP_')) variables[variable] = value
+    else params.push(variable, value)
   }
   return [...Object.entries({ ...variables, ...request.params }).flat(), ...params]
 }

@@ -6,7 +6,7 @@
 
 import type { ByteString } from '../application.ts'
 
-export interface ResolvedPath {
+interface ResolvedPath {
   /** `''` or `/x`, no slash at its end. */
   readonly scriptName: ByteString
   /** Starts with `/`, or `''` beside a script name, or `*` (OPTIONS). */
@@ -14,7 +14,7 @@ export interface ResolvedPath {
 }
 
 /** What front servers say of the path. */
-export interface SentPath {
+interface SentPath {
   readonly scriptName: ByteString
   /** Undefined where it was not sent; where it was, be it empty, the script name is one and not the whole path. */
   readonly pathInfo: ByteString | undefined

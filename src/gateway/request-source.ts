@@ -22,7 +22,10 @@ export interface RequestVariables {
   eachHeader(visit: (name: HeaderName, value: ByteString) => void): void
 }
 
-/** A request that is to be answered: by an Exchange, or by the environ that middleware passes on. */
+/**
+ * A request that is to be answered: by an Exchange, or by the environ that middleware passes on. Of an Exchange, `variables` follow
+ * what is changed in the environ once there is one; input, signal, callbacks and hints are its own, whatever an environ holds.
+ */
 export interface RequestSource {
   readonly variables: RequestVariables
   /** Built when it is first asked for. */

@@ -9,11 +9,11 @@ import type { Params } from '../protocol/codec.ts'
 import { applyMount, resolvePath } from './path.ts'
 import { isObsolete, type RequestVariables } from './request-source.ts'
 import { rebuiltTarget } from './text.ts'
-import { type HeaderName, SLOTS, type VariableName, variableName, variableNameAt } from './variable-names.ts'
+import { type HeaderName, SLOTS, slotOf, type VariableName, variableName, variableNameAt } from './variable-names.ts'
 
 /** What the operator says about the variables of every request. */
 export interface VariableSettings {
-  /** `--env NAME=VALUE`: weaker than what the front server sends. */
+  /** `--environ NAME=VALUE`, see `deployedVariables`: weaker than what the front server sends. */
   readonly variables: readonly (readonly [name: string, value: string])[]
   /** Mount prefixes, longest first, each `/x` without a slash at its end. */
   readonly mounts: readonly string[]
@@ -28,6 +28,25 @@ const BROKEN_VALUE = /[\0\r\n]/
 const EMPTY_SLOTS: readonly (ByteString | undefined)[] = Object.keys(SLOTS).map(() => undefined)
 
 const badRequest = (message: string): TsgiError => new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', message)
+
+/**
+ * What an operator deploys as part of every environ: of each name the last, none that is not passed on.
+ * @throws TsgiError TSGI_USAGE for a value that would be refused in every request
+ */
+export function deployedVariables(
+  pairs: Iterable<readonly [name: string, value: string]>,
+): VariableSettings['variables'] {
+  const last = new Map<string, string>()
+  for (const [name, value] of pairs) {
+    const { role } = variableName(name)
+    if (role === 'ignored' || role === 'dropped') continue
+    if (BROKEN_VALUE.test(value) && role !== 'plain') {
+      throw new TsgiError('TSGI_USAGE', `--environ ${name}: its value has a line break or a NUL`)
+    }
+    last.set(name, value)
+  }
+  return [...last]
+}
 
 /** @returns the variables, or the reason why this request is answered 400 without the application being called */
 export function readVariables(params: Params, settings: VariableSettings): SentVariables | TsgiError {
@@ -67,7 +86,7 @@ export class SentVariables implements RequestVariables {
 
   get target(): ByteString {
     const slots = this.#slots
-    return slots[SLOTS.REQUEST_URI] || rebuiltTarget(this.scriptName, this.pathInfo, slots[SLOTS.QUERY_STRING] ?? '')
+    return slots[SLOTS.REQUEST_URI] || rebuiltTarget(this.scriptName + this.pathInfo, slots[SLOTS.QUERY_STRING] ?? '')
   }
 
   get transferEncoding(): ByteString | undefined {
@@ -91,10 +110,10 @@ export class SentVariables implements RequestVariables {
   }
 
   get(name: string): ByteString | undefined {
-    const { slot } = variableName(name)
+    const slot = slotOf(name)
     switch (slot) {
       case -1:
-        return this.#find(name)
+        return name === 'tsgi.url_scheme' ? this.scheme : this.#find(name)
       case SLOTS.QUERY_STRING:
         return this.#slots[SLOTS.QUERY_STRING] ?? ''
       case SLOTS.SCRIPT_NAME:

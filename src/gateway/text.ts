@@ -57,10 +57,13 @@ export function rawPath(
   return absolute === null ? target : target.slice(absolute[0].length) || '/'
 }
 
-/** What may have stood in the request line, where the front server does not say. */
-export function rebuiltTarget(scriptName: ByteString, pathInfo: ByteString, query: ByteString): ByteString {
-  const path = quotePath(scriptName + pathInfo) || '/'
-  return query === '' ? path : `${path}?${query}`
+/**
+ * What may have stood in the request line, where the front server does not say.
+ * @param path SCRIPT_NAME and PATH_INFO
+ */
+export function rebuiltTarget(path: ByteString, query: ByteString): ByteString {
+  const quoted = quotePath(path) || '/'
+  return query === '' ? quoted : `${quoted}?${query}`
 }
 
 /** Percent-encodes the bytes of a path. encodeURI would encode each byte as a character of its own, twice as long. */

@@ -1,5 +1,7 @@
 /** What the names of variables mean, told from a name once and not for every request. */
 
+import { ownText } from '../own-text.ts'
+
 /**
  * - `plain`: kept as it is
  * - `path`: what the client wrote may be in it: checked for NUL
@@ -10,7 +12,7 @@
  *   and the copies may disagree with them; HTTP_PROXY, the hole of httpoxy
  * - `ignored`: `tsgi.*`, for a string must not replace the stream
  */
-export type Role = 'plain' | 'path' | 'type' | 'length' | 'header' | 'host' | 'dropped' | 'ignored'
+type Role = 'plain' | 'path' | 'type' | 'length' | 'header' | 'host' | 'dropped' | 'ignored'
 
 const ROLES: ReadonlyMap<string, Role> = new Map<string, Role>([
   ['REQUEST_URI', 'path'],
@@ -56,6 +58,9 @@ export const SLOTS = {
 
 const slots: ReadonlyMap<string, number> = new Map(Object.entries(SLOTS))
 
+/** -1 for all that have none. Remembers nothing: applications may ask for what clients wrote. */
+export const slotOf = (name: string): number => slots.get(name) ?? -1
+
 export interface HeaderName {
   /** `user-agent` */
   readonly lower: string
@@ -78,7 +83,7 @@ export class VariableName {
     this.text = text
     this.isShared = isShared
     this.role = roleOf(text)
-    this.slot = slots.get(text) ?? -1
+    this.slot = slotOf(text)
   }
 
   /** The request header that it stands for (RFC 3875 section 4.1.18); null for every other variable. */
@@ -110,16 +115,19 @@ export function headerVariable(header: string): string {
 
 /** Browsers and proxies send the same few dozen names for ever; a client that makes names up must not fill the memory. */
 export const MAX_REMEMBERED = 1024
+const MAX_REMEMBERED_LENGTH = 64
 const MAX_POSITIONS = 128
 const remembered = new Map<string, VariableName>()
 const positions: VariableName[] = []
+for (const text of slots.keys()) variableName(text)
 
 /** One object per name, as long as there are not too many of them. */
 export function variableName(text: string): VariableName {
   const known = remembered.get(text)
   if (known !== undefined) return known
-  const name = new VariableName(text, remembered.size < MAX_REMEMBERED)
-  if (name.isShared) remembered.set(text, name)
+  if (remembered.size >= MAX_REMEMBERED || text.length > MAX_REMEMBERED_LENGTH) return new VariableName(text, false)
+  const name = new VariableName(ownText(text), true)
+  remembered.set(name.text, name)
   return name
 }
 

@@ -1,6 +1,7 @@
 /** `{ fetch(request, env, ctx) }` as a Handler. */
 
 import type { Body, Environ, StartResponse } from '../application.ts'
+import { lazyProperty } from '../gateway/lazy-property.ts'
 import type { Handler, RequestSource } from '../gateway/request-source.ts'
 import { sendResponse } from './fetch-response.ts'
 import { LazyRequest } from './lazy-request.ts'
@@ -51,27 +52,30 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
+/** Where they keep it: a private member would be out of reach behind a Proxy, or an object that inherits. */
+const SOURCE = Symbol('tsgi.source')
+const ENVIRON = lazyProperty('environ', (env: { readonly [SOURCE]: RequestSource }) => env[SOURCE].environ)
+
+/** Applications spread it into what they add to it: `environ` is a property of its own. */
 class Env implements FetchEnv {
-  readonly #source: RequestSource
+  readonly [SOURCE]: RequestSource
+  declare readonly environ: Environ
 
   constructor(source: RequestSource) {
-    this.#source = source
-  }
-
-  get environ(): Environ {
-    return this.#source.environ
+    this[SOURCE] = source
+    Object.defineProperty(this, 'environ', ENVIRON)
   }
 }
 
 class Context implements FetchContext {
-  readonly #source: RequestSource
+  readonly [SOURCE]: RequestSource
 
   constructor(source: RequestSource) {
-    this.#source = source
+    this[SOURCE] = source
   }
 
   get environ(): Environ {
-    return this.#source.environ
+    return this[SOURCE].environ
   }
 
   waitUntil(promise: PromiseLike<unknown>): void {
@@ -80,7 +84,7 @@ class Context implements FetchContext {
       () => ({ error: undefined }),
       (error: unknown) => ({ error: error ?? new Error('a promise given to waitUntil was rejected with nothing') }),
     )
-    this.#source.after(async () => {
+    this[SOURCE].after(async () => {
       const { error } = await settled
       if (error !== undefined) throw error
     })

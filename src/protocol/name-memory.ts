@@ -1,8 +1,10 @@
 /**
  * Front servers send the same variables in the same order, request after request. Remembering the name that stood at each
- * position, and comparing bytes, gives back a string that V8 has already internalised: as a property key it costs a third
- * of a fresh one (measured: 1.5 against 2.3 us for parsing and storing 21 variables).
+ * position, and comparing bytes, gives back the very same string: as a property key it costs a third of a fresh one (measured:
+ * 1.5 against 2.3 us for parsing and storing 21 variables).
  */
+
+import { ownText } from '../own-text.ts'
 
 /** Longer names are not worth remembering, and nobody should be able to make a worker keep them. */
 const MAX_NAME_BYTES = 64
@@ -25,12 +27,12 @@ export class NameMemory {
       const name = this.#names[index]
       if (same === length && name !== undefined) return name
     }
-    const name = text.substring(textStart, textStart + length)
-    if (index < MAX_NAMES && index <= this.#names.length && length <= MAX_NAME_BYTES) {
-      // A copy of its own: `slice` of a Buffer would be a view of memory that the next read overwrites.
-      this.#bytes[index] = new Uint8Array(bytes.subarray(start, end))
-      this.#names[index] = name
-    }
+    const piece = text.substring(textStart, textStart + length)
+    if (index >= MAX_NAMES || index > this.#names.length || length > MAX_NAME_BYTES) return piece
+    const name = ownText(piece)
+    // A copy of its own: `slice` of a Buffer would be a view of memory that the next read overwrites.
+    this.#bytes[index] = new Uint8Array(bytes.subarray(start, end))
+    this.#names[index] = name
     return name
   }
 }

@@ -219,7 +219,7 @@ const idPrefix = `${process.pid.toString(36)}-${Date.now().toString(36)}`
 let lastId = 0
 const nextId = (): string => `${idPrefix}-${(++lastId).toString(36)}`
 
-/** The method and the path as sent, without the query: that is where secrets travel. */
+/** The method and the path as the client wrote it, without the query: that is where secrets travel. */
 function lineOf(exchange: Exchange): string | undefined {
   if (!exchange.isRead) return undefined
   const { method, target } = exchange.variables

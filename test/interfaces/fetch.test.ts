@@ -110,6 +110,23 @@ describe('the request', () => {
     })
     expect(response.text).toBe('127.0.0.1 true')
   })
+
+  test('env and context may be spread, inherited from and wrapped in a Proxy', async () => {
+    const seen: unknown[] = []
+    const response = await ask((request, env, context) => {
+      const { environ } = context
+      const wider = { ...env, database: 'db' }
+      const proxied = new Proxy(env, { get: (target, name, receiver) => Reflect.get(target, name, receiver) })
+      seen.push(wider.environ === environ, Object.create(env).environ === environ, proxied.environ === environ)
+      seen.push(Object.keys(env), Object.create(context).environ === environ)
+      Object.create(context).waitUntil(Promise.resolve().then(() => seen.push('waited')))
+      Object.assign(env, { environ: 'replaced' })
+      seen.push(env.environ)
+      return new Response(request.url)
+    })
+    expect(response.errors).toEqual([])
+    expect(seen).toEqual([true, true, true, ['environ'], true, 'replaced', 'waited'])
+  })
 })
 
 test('URLs are those of the platform, parsed or not', () => {

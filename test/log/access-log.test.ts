@@ -5,10 +5,22 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Environ } from '../../src/application.ts'
 import { EnvironVariables } from '../../src/gateway/environ-source.ts'
+import type { RequestVariables } from '../../src/gateway/request-source.ts'
+import { readVariables, SentVariables } from '../../src/gateway/sent-variables.ts'
 import { type AccessEntry, ATOMS } from '../../src/log/access-atoms.ts'
 import { compileAccessFormat } from '../../src/log/access-format.ts'
 import { createAccessLog } from '../../src/log/access-log.ts'
 import { openBackgroundFile } from '../../src/log/background-file.ts'
+
+const ofEnviron = (environ: Environ): RequestVariables => new EnvironVariables(environ)
+
+/** What a request has before, or without, an environ. What would be refused can only be an application's. */
+function asSent(environ: Environ): RequestVariables {
+  const variables = readVariables(Object.entries(environ).flat().map(String), { variables: [], mounts: [] })
+  return variables instanceof SentVariables ? variables : ofEnviron(environ)
+}
+
+let read = ofEnviron
 
 function entry(variables: Record<string, string> = {}, changes: Partial<AccessEntry> = {}): AccessEntry {
   const environ = Object.assign(Object.create(null), {
@@ -22,7 +34,7 @@ function entry(variables: Record<string, string> = {}, changes: Partial<AccessEn
     ...variables,
   }) as Environ
   return {
-    variables: new EnvironVariables(environ),
+    variables: read(environ),
     status: 200,
     bytes: 13,
     durationMs: 1.2345,
@@ -40,7 +52,29 @@ function entry(variables: Record<string, string> = {}, changes: Partial<AccessEn
 
 const lineOf = (format: string, ...args: Parameters<typeof entry>) => compileAccessFormat(format)(entry(...args))
 
-describe('access log formats', () => {
+describe.each([
+  ['of an environ', ofEnviron],
+  ['as they were sent', asSent],
+])('access log formats, with variables %s', (_what, reader) => {
+  beforeEach(() => {
+    read = reader
+  })
+  afterEach(() => {
+    read = ofEnviron
+  })
+
+  test('json says of each request what it had, and not what the one before it had', () => {
+    const toLine = compileAccessFormat('json')
+    const one = { REMOTE_USER: 'ann', HTTP_HOST: 'a', HTTP_REFERER: 'r', HTTP_USER_AGENT: 'x "y"' }
+    const other = { REMOTE_ADDR: '::1', REQUEST_METHOD: 'PUT', HTTP_HOST: 'b', SERVER_PROTOCOL: 'HTTP/2.0' }
+    const said = [one, other, one].map((variables) => JSON.parse(toLine(entry(variables))))
+    const common = { addr: '192.0.2.7', method: 'GET', protocol: 'HTTP/1.1' }
+    expect(said[0]).toMatchObject({ ...common, user: 'ann', host: 'a', referer: 'r', agent: 'x "y"' })
+    expect(said[1]).toMatchObject({ addr: '::1', method: 'PUT', host: 'b', protocol: 'HTTP/2.0' })
+    for (const name of ['user', 'referer', 'agent']) expect(said[1]).not.toHaveProperty(name)
+    expect(said[2]).toEqual(said[0])
+  })
+
   test('combined is what Apache and nginx write', () => {
     expect(lineOf('combined', { HTTP_USER_AGENT: 'curl/8' })).toMatch(
       /^192\.0\.2\.7 - - \[21\/Nov\/2026:\d\d:36:00 [+-]\d{4}\] "GET \/a%20b\?x=1 HTTP\/1\.1" 200 13 "-" "curl\/8"\n$/,

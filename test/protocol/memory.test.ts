@@ -1,7 +1,5 @@
 /** What a hostile peer can make a decoder hold: the limits and one record, however long it goes on. */
 
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { expect, test } from 'vitest'
 import { encodeBeginRequest, encodeFastcgiRecord } from '../../src/client/fastcgi.ts'
 import type { Decoder, DecoderLimits, Protocol } from '../../src/protocol/codec.ts'
@@ -9,20 +7,7 @@ import { fastcgi } from '../../src/protocol/fastcgi.ts'
 import { TYPE } from '../../src/protocol/fastcgi-records.ts'
 import { scgi } from '../../src/protocol/scgi.ts'
 import { uwsgi } from '../../src/protocol/uwsgi.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage: unknown = runInNewContext('gc')
-
-/** Buffers are freed behind the collector's back: it is asked again until it finds nothing more. */
-async function heldBytes(): Promise<number> {
-  if (typeof collectGarbage !== 'function') throw new Error('no gc')
-  for (let round = 0; round < 4; round += 1) {
-    collectGarbage()
-    await new Promise((resolve) => setImmediate(resolve))
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage()
-  return heapUsed + arrayBuffers
-}
+import { heldBytes } from '../support/held-bytes.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 32_768, maxParams: 1000, maxRequests: 4 }
 /** The limit, doubled by growth, for each request, and one record. */
@@ -80,3 +65,24 @@ test.each(attacks)('%s', { timeout: 60_000 }, async (_name, protocol, pieces) =>
   expect(decoders).toHaveLength(DECODERS)
   expect(held).toBeLessThan(ALLOWED_BYTES)
 })
+
+test('decoders that remember names hold nothing of the requests that they came with', async () => {
+  const before = await heldBytes()
+  for (let count = 1; count <= 100; count += 1) {
+    const names = Array.from({ length: count }, (_, index) => `HTTP_OF_SOME_LENGTH_${index}`)
+    const block = Buffer.concat([...names.map((name) => pair(name, '')), pair('HTTP_LONG', 'x'.repeat(50_000))])
+    const { length } = block
+    // They share what they remember.
+    const decoder = uwsgi.createDecoder({ ...limits, maxParamsBytes: 65_535 })
+    decoder.feed(Buffer.concat([Buffer.from([0, length & 0xff, length >> 8, 0]), block]))
+    expect(decoder.next()?.kind).toBe('begin')
+  }
+  expect((await heldBytes()) - before).toBeLessThan(1_000_000)
+})
+
+function pair(name: string, value: string): Buffer {
+  const bytes = Buffer.from(`  ${name}  ${value}`, 'latin1')
+  bytes.writeUInt16LE(name.length, 0)
+  bytes.writeUInt16LE(value.length, 2 + name.length)
+  return bytes
+}

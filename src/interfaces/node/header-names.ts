@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import { isHopByHop } from '../../gateway/hop-by-hop.ts'
+import { ownText } from '../../own-text.ts'
 
 export interface OutgoingName {
   readonly lower: string
@@ -23,10 +24,9 @@ export function checkName(field: string): OutgoingName {
   const known = remembered.get(field)
   if (known !== undefined) return known
   http.validateHeaderName(field)
-  // The key of an object is the one copy of a string that V8 finds again without comparing letters.
-  const [lower = ''] = Object.keys({ [field.toLowerCase()]: undefined })
+  const lower = ownText(field.toLowerCase())
   const name = { lower, kind: kindOf(lower) }
-  if (remembered.size < MAX_REMEMBERED) remembered.set(field, name)
+  if (remembered.size < MAX_REMEMBERED) remembered.set(ownText(field), name)
   return name
 }
 
