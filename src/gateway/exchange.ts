@@ -333,7 +333,8 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
       this.#abortReason = abnormal
       this.#controller?.abort(abnormal)
     }
-    this.input.discard()
+    if (abnormal === undefined) this.input.responseOver(this.#sink.bodyComesLate)
+    else this.input.discard()
     const closing = this.#closeBody()
     if (closing === undefined) this.#runCallbacks()
     else void closing.then(() => this.#runCallbacks())

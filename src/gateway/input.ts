@@ -32,6 +32,8 @@ export class RequestInput implements InputStream {
   #received = 0
   readonly #maxBytes: number
   #state: 'open' | 'ended' | 'failed' = 'open'
+  /** The response is over: nobody is made to wait for a reader any more. */
+  #isLate = false
   #failure: unknown
   readonly #queue: Pending[] = []
   readonly #source: BodySource | undefined
@@ -61,6 +63,7 @@ export class RequestInput implements InputStream {
     this.#chunks.push(new Uint8Array(chunk))
     this.#buffered += chunk.length
     this.#serve()
+    if (this.#isLate && this.#queue.length === 0 && this.#buffered > HIGH_WATER_BYTES) this.discard()
   }
 
   end(): void {
@@ -77,7 +80,21 @@ export class RequestInput implements InputStream {
     this.#serve()
   }
 
-  /** The response is over: what was not read is let go, and what comes now is not kept. */
+  /**
+   * The response is over. Who reads now reads on: what has come is kept, as much as is held for anybody who does not read.
+   * @param comes the rest of the body will still be pushed, or its failure told
+   */
+  responseOver(comes: boolean): void {
+    if (this.#state === 'ended') return
+    if (!comes) {
+      this.discard()
+      return
+    }
+    this.#isLate = true
+    this.#setFlow(true)
+  }
+
+  /** What was not read is let go, and what comes now is not kept. */
   discard(): void {
     // A body that was whole and not read to its end is cut here too: who still reads must not take that for the end.
     if (this.#state === 'ended' && this.#buffered > 0) this.#state = 'open'
@@ -164,7 +181,7 @@ export class RequestInput implements InputStream {
 
   #serve(): void {
     while (this.#queue[0]?.serve() === true) this.#queue.shift()
-    this.#setFlow(this.#buffered < HIGH_WATER_BYTES || this.#queue.length > 0)
+    this.#setFlow(this.#isLate || this.#buffered < HIGH_WATER_BYTES || this.#queue.length > 0)
   }
 
   #setFlow(wanted: boolean): void {

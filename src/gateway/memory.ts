@@ -139,6 +139,7 @@ class MemorySink implements Sink {
   readonly chunks: Uint8Array[] = []
   complete = false
   readonly saturated = false
+  readonly bodyComesLate = true
   readonly upgrade = undefined
   readonly earlyHints = undefined
 

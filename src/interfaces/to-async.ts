@@ -47,6 +47,7 @@ class AsyncSink implements Sink {
   #sent: Promise<void> = Promise.resolve()
   #waiting = 0
   #wake: (() => void) | undefined
+  readonly bodyComesLate = false
   readonly upgrade = undefined
   readonly earlyHints = undefined
   wanted: Promise<void> = Promise.resolve()

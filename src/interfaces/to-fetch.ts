@@ -61,6 +61,7 @@ class FetchSink implements Sink {
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
   #wakeWriter: (() => void) | undefined
   #wakeReader: (() => void) | undefined
+  readonly bodyComesLate = false
   readonly upgrade = undefined
   readonly earlyHints = undefined
   /** Settled while the application wants more of the request body. */

@@ -45,6 +45,7 @@ function pairs(raw: readonly string[]): [string, string][] {
 class NodeSink implements Sink {
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  readonly bodyComesLate = false
   readonly upgrade = undefined
   readonly earlyHints = undefined
 

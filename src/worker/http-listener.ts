@@ -133,6 +133,10 @@ export class HttpListener {
       exchange.input.push(chunk)
     })
     request.on('end', () => exchange.input.end())
+    // Also long after the response.
+    request.on('close', () => {
+      if (!request.complete) exchange.input.fail(truncated())
+    })
     response.on('close', () => {
       this.#open.delete(exchange)
       if (exchange.ended) return

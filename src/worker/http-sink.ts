@@ -21,6 +21,7 @@ export class HttpSink implements Sink {
   /** When the body was last heard of. */
   #heardMs = monotonicMs()
   #wantsBody = true
+  readonly bodyComesLate = true
   readonly upgrade = undefined
   /** Undefined for HTTP/1.0, which knows no 1xx (RFC 9110 section 15.2). */
   readonly earlyHints: Sink['earlyHints']

@@ -24,6 +24,7 @@ export class UpgradeRequest implements Sink {
   readonly #early: Uint8Array[]
   #earlyBytes: number
   readonly #waiters = new Waiters()
+  readonly bodyComesLate = false
   readonly earlyHints = undefined
 
   /** @param head what node:http has read beyond the request */

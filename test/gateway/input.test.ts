@@ -195,6 +195,33 @@ test('what is not read when the response is over is let go, and no longer held b
   await expect(input.read(1)).rejects.toMatchObject({ code: 'TSGI_APP_ENDED' })
 })
 
+test('a body that is whole when the response is over can still be read', async () => {
+  const input = inputOf('first second', 6)
+  input.responseOver(false)
+  expect(Buffer.from(await input.read()).toString()).toBe('first second')
+})
+
+test('of a body that comes after the response, who reads gets all of it', async () => {
+  const input = new RequestInput(0)
+  const whole = input.read()
+  feed(input, 'x'.repeat(70_000))
+  input.responseOver(true)
+  feed(input, 'y'.repeat(70_000))
+  input.end()
+  expect(await whole).toHaveLength(140_000)
+})
+
+test('of a body that comes after the response, no more is held for who does not read than before, and nobody waits', async () => {
+  const flow: boolean[] = []
+  const input = new RequestInput(0, { flow: (wanted) => flow.push(wanted) })
+  input.responseOver(true)
+  feed(input, 'x'.repeat(60_000))
+  expect(await input.read(10)).toHaveLength(10)
+  feed(input, 'y'.repeat(10_000))
+  await expect(input.read(1)).rejects.toMatchObject({ code: 'TSGI_APP_ENDED' })
+  expect(flow).toEqual([])
+})
+
 test('who still reads when the response is over does not take that for the end of the body', async () => {
   const input = inputOf('first second', 6)
   const chunks = input[Symbol.asyncIterator]()

@@ -3,6 +3,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { pipeline, Readable } from 'node:stream'
+import { setTimeout } from 'node:timers/promises'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { Environ, HeaderList, StartResponse } from '../../src/application.ts'
 import { TsgiError } from '../../src/errors.ts'
@@ -137,6 +138,54 @@ test('early hints carry no header that nobody gave', async () => {
     ],
   ])
   expect(thrown).toMatchObject([{ code: 'ERR_INVALID_CHAR' }])
+})
+
+test('a body that is asked for right after the response is given', async () => {
+  const heard: unknown[] = []
+  const response = await ask(
+    (request, reply) => {
+      reply.end('taken')
+      request.on('data', (chunk: Buffer) => heard.push(chunk.toString()))
+      request.on('end', () => heard.push(request.complete))
+    },
+    { method: 'POST', body: 'later' },
+  )
+  expect(response.text).toBe('taken')
+  await expect.poll(() => heard).toEqual(['later', true])
+})
+
+test('a request that moves is not timed out', async () => {
+  let silences = 0
+  const inner = fromNode((request, reply) => {
+    request.setTimeout(300, () => silences++)
+    request.resume().on('end', () => reply.end(String(request.socket.bytesRead)))
+  })
+  const response = await requestInMemory(
+    (environ, startResponse) => {
+      const pieces = (async function* () {
+        for (let piece = 0; piece < 6; piece++) {
+          await setTimeout(100)
+          yield Buffer.from('piece')
+        }
+      })()
+      Object.assign(environ['tsgi.input'], { [Symbol.asyncIterator]: () => pieces })
+      return inner(environ, startResponse)
+    },
+    { method: 'POST', body: 'x' },
+  )
+  expect({ text: response.text, silences }).toEqual({ text: '30', silences: 0 })
+})
+
+test('where a listener throws, whoever waits for the end of request and response hears of it', async () => {
+  const heard: string[] = []
+  const server = http.createServer((request, reply) => {
+    request.on('close', () => heard.push('request'))
+    reply.on('close', () => heard.push('response'))
+    throw new Error('in the listener')
+  })
+  const response = await answerInMemory(handlerOfServer(server))
+  expect([response.status, String(response.errors[0])]).toEqual([500, 'Error: in the listener'])
+  await expect.poll(() => heard.toSorted()).toEqual(['request', 'response'])
 })
 
 test('who still reads a body when the response is over is told, and waits no longer', async () => {

@@ -261,6 +261,30 @@ describe('the request body', () => {
     })
   })
 
+  test('is read to its end by whoever reads on after the response', async () => {
+    const folder = tempDir()
+    const late = join(folder, 'late.mjs')
+    writeFileSync(
+      late,
+      `import { createServer } from 'node:http'
+       let read = 0
+       createServer(async (request, response) => {
+         if (request.method === 'GET') return response.end(String(read))
+         response.statusCode = 202
+         response.end('taken')
+         for await (const chunk of request) read += chunk.length
+       }).listen(3000)`,
+    )
+    const port = await freePort()
+    await startTsgi({ app: late, args: ['--workers', '1', '--http', `127.0.0.1:${port}`] })
+    const connection = await openHttp({ port })
+    connection.send(`POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n${'x'.repeat(1000)}`)
+    expect((await connection.readResponse()).text).toBe('taken')
+    connection.send('y'.repeat(299_000))
+    await until('all of it to be read', async () => (await httpRequest({ port }, { path: '/' })).text === '300000')
+    connection.destroy()
+  })
+
   test('above --max-body is answered with 413, whether its length is announced or not', async () => {
     const { port, tsgi } = await served('--max-body', '1k')
     const body = Buffer.alloc(3_000_000)

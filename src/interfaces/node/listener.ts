@@ -2,6 +2,7 @@
 
 import http from 'node:http'
 import type { Body, StartResponse } from '../../application.ts'
+import { asError } from '../../errors.ts'
 import type { Handler, RequestSource } from '../../gateway/request-source.ts'
 import { ClientSocket } from './client-socket.ts'
 import { Exchange } from './exchange.ts'
@@ -54,7 +55,13 @@ function runRequest(
   if (requestStarted.hasSubscribers) requestStarted.publish({ request, response, socket, server })
   const { expect } = source.variables
   if (expect === undefined || !expects(expect, server, request, response)) {
-    server.emit('request', request, response)
+    try {
+      server.emit('request', request, response)
+    } catch (error) {
+      // Whoever waits for the end of either of them hears of it.
+      exchange.fail(asError(error))
+      throw error
+    }
   }
   return exchange.returned()
 }

@@ -38,8 +38,16 @@ export class MessagePair implements Messages {
   }
 
   feed(): void {
-    this.#feed ??= new BodyFeed(this.request, this.exchange.source.input)
-    this.#feed.pull((error) => this.#unreadable(asError(error)))
+    this.#body.pull((error) => this.#unreadable(asError(error)))
+  }
+
+  get #body(): BodyFeed {
+    const { socket, source } = this.exchange
+    this.#feed ??= new BodyFeed(this.request, source.input, (bytes) => {
+      socket.bytesRead += bytes
+      socket.touch()
+    })
+    return this.#feed
   }
 
   /** node:http: the request first, then the response, then whoever listens to the socket. */
@@ -110,15 +118,14 @@ export class MessagePair implements Messages {
   /** A request that nobody read ends here, as node:http dumps it. */
   #endRequest(): void {
     const { request } = this
-    if (request._consuming || request.destroyed) return
+    if (request._consuming || request.destroyed || isRead(request)) return
     request._dumped = true
     request.complete = true
     if (request._eventsCount === 0) {
       closeUnread(request)
       return
     }
-    this.#feed ??= new BodyFeed(request, this.exchange.source.input)
-    this.#feed.end()
+    this.#body.end()
     request.removeAllListeners('data')
     request.resume()
   }
@@ -139,6 +146,11 @@ export class MessagePair implements Messages {
     // After the response nobody else tells whoever still reads: they would wait for ever, and no `finally` of theirs would run.
     if (!this.request.destroyed) this.request.destroy(error)
   }
+}
+
+/** Somebody will: node:http says 'finish' later, when whoever asked for the body has begun to get it. */
+function isRead(request: GatewayRequest): boolean {
+  return request.readableFlowing === true || request.listenerCount('readable') > 0
 }
 
 interface ConnectionCount {

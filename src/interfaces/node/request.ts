@@ -91,13 +91,16 @@ export function closeUnread(request: GatewayRequest): void {
 export class BodyFeed {
   readonly #request: GatewayRequest
   readonly #input: InputStream
+  readonly #heard: (bytes: number) => void
   #chunks: AsyncIterator<Uint8Array> | undefined = undefined
   #isReading = false
   #isOver = false
 
-  constructor(request: GatewayRequest, input: InputStream) {
+  /** @param heard told the bytes of each piece */
+  constructor(request: GatewayRequest, input: InputStream, heard: (bytes: number) => void) {
     this.#request = request
     this.#input = input
+    this.#heard = heard
   }
 
   /** @param onError the body cannot be read to its end */
@@ -119,6 +122,7 @@ export class BodyFeed {
           return
         }
         const { value } = result
+        this.#heard(value.length)
         if (this.#request.push(asBuffer(value))) this.pull(onError)
       },
       (error: unknown) => {

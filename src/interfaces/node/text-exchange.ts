@@ -25,7 +25,7 @@ export function runAsText(
   const request = new Request(described)
   fillRequest(request, source.variables)
   return new Promise((resolve, reject) => {
-    const feed = new BodyFeed(request, source.input)
+    const feed = new BodyFeed(request, source.input, () => undefined)
     const stream = new TextStream(startResponse, () => feed.pull((error) => stream.destroy(asError(error))))
     for (const name of DESCRIBED) Object.defineProperty(stream, name, { value: described[name], writable: true })
     Reflect.set(request, 'socket', stream)
