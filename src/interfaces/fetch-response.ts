@@ -61,9 +61,20 @@ async function sendStream(
   source: RequestSource,
   startResponse: StartResponse,
 ): Promise<Body> {
-  const write = startResponse(status, headers)
+  let write: Write
+  try {
+    write = startResponse(status, headers)
+  } catch (error) {
+    const signal = source.signal()
+    // The client left before the handler returned, or a header is refused: that counts, not an error of the stream's.
+    cancel(stream, signal.aborted ? signal.reason : error).catch(() => undefined)
+    throw error
+  }
   if (source.variables.method === 'HEAD') {
-    await stream.cancel()
+    // Not waited for: one branch of a tee (`response.clone()`) settles only with the other.
+    cancel(stream, undefined).catch((error: unknown) => {
+      source.environ['tsgi.errors'].write(`the stream of a Response could not be cancelled: ${String(error)}\n`)
+    })
     return NOTHING
   }
   const reader = stream.getReader()
@@ -82,6 +93,11 @@ async function sendStream(
   } finally {
     signal.removeEventListener('abort', leave)
   }
+}
+
+/** Rejects where it throws: the stream may be of a library that has no `cancel`. */
+async function cancel(stream: ReadableStream<Uint8Array>, reason: unknown): Promise<void> {
+  await stream.cancel(reason)
 }
 
 /** A body that ends at once after its first chunk is returned whole, so that it gets a Content-Length. */

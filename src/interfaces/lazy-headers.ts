@@ -36,6 +36,11 @@ export class LazyHeaders {
     return this.native().entries()
   }
 
+  /** From now on these are `headers`, which a real Request copied from them: what is set later has to be seen by both. */
+  become(headers: Headers): void {
+    this.#native = headers
+  }
+
   native(): Headers {
     if (this.#native === undefined) {
       const headers = new Headers()

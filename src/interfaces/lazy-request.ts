@@ -37,9 +37,8 @@ export class LazyRequest {
   }
 
   get headers(): Headers {
-    this.#headers ??= new LazyHeaders(this.#source)
     // Its prototype chain is that of Headers, and every member of Headers is there: see delegate.
-    return this.#headers as unknown as Headers
+    return this.#lazyHeaders() as unknown as Headers
   }
 
   /** Aborts when the client leaves, when the request takes too long, when the worker goes; never after success. */
@@ -86,16 +85,23 @@ export class LazyRequest {
   native(): Request {
     if (this.#native === undefined) {
       const { method } = this
+      const headers = this.#lazyHeaders()
       const body = this.#hasBody ? (this.#isRead ? endedStream() : this.#stream()) : null
       this.#native = new NativeRequest(this.url, {
         // The platform forbids it; what asks for the method gets the true one.
         method: method === 'TRACE' ? 'GET' : method,
-        headers: (this.#headers ?? new LazyHeaders(this.#source)).native(),
+        headers: headers.native(),
         signal: this.signal,
         ...(body === null ? {} : { body, duplex: 'half' as const }),
       })
+      headers.become(this.#native.headers)
     }
     return this.#native
+  }
+
+  #lazyHeaders(): LazyHeaders {
+    this.#headers ??= new LazyHeaders(this.#source)
+    return this.#headers
   }
 
   /** The platform's rule: GET and HEAD have none. */

@@ -95,13 +95,16 @@ export class LazyResponse {
   }
 
   native(): Response {
+    const { headers } = this
     if (this.#native === undefined) {
-      const { headers } = this
       const init = { status: this.#status, statusText: this.#statusText, headers }
       const body = this.#body
       // The type wants bytes that are not shared; ours are a copy of what the application gave.
       this.#native = new NativeResponse(body as BodyArgument, init)
       this.#body = null
+    } else if (headers !== this.#native.headers) {
+      // The application may hold on to the headers that were copied, and set some since: its clones have them too.
+      replaceAll(this.#native.headers, headers)
     }
     return this.#native
   }
@@ -160,6 +163,11 @@ function plainPairs(headers: unknown): Pairs | undefined {
     pairs.push([lower, value])
   }
   return pairs
+}
+
+function replaceAll(target: Headers, source: Headers): void {
+  for (const name of [...target.keys()]) target.delete(name)
+  for (const [name, value] of source) target.append(name, value)
 }
 
 function isRecord(headers: object): boolean {

@@ -87,6 +87,25 @@ describe('the request', () => {
     expect(response.text).toBe('7')
   })
 
+  test('has the headers that are set after it was cloned', async () => {
+    const seen: unknown[] = []
+    await ask(
+      (request) => {
+        const { headers } = request
+        request.clone()
+        headers.set('x-new', '1')
+        headers.delete('x-old')
+        seen.push(request.headers === headers, request.headers.get('x-new'), request.headers.has('x-old'))
+        for (const copy of [request.clone(), new Request(request)]) {
+          seen.push(copy.headers.get('x-new'), copy.headers.get('x-old'))
+        }
+        return new Response()
+      },
+      { headers: [['X-Old', 'a']] },
+    )
+    expect(seen).toEqual([true, '1', false, '1', null, '1', null])
+  })
+
   test('aborts when the client leaves', async () => {
     const leave = new AbortController()
     let reason: unknown
@@ -225,6 +244,28 @@ describe('the response', () => {
     expect(ours).toEqual(await Promise.all(made(NativeResponse).map(facts)))
   })
 
+  test('has the headers that are set after it was cloned, and so has its next clone', async () => {
+    for (const Constructor of [Response, NativeResponse]) {
+      let second = new Constructor()
+      const response = await ask(() => {
+        const answer = new Constructor('x', { headers: [['x-old', 'a']] })
+        const { headers } = answer
+        const first = answer.clone()
+        headers.set('x-new', '1')
+        headers.delete('x-old')
+        headers.append('set-cookie', 'a=1')
+        headers.append('set-cookie', 'b=2')
+        first.headers.set('x-first', '1')
+        second = answer.clone()
+        return answer
+      })
+      for (const headers of [new Headers(response.headers.map(([...pair]) => pair)), second.headers]) {
+        expect([headers.get('x-new'), headers.get('x-old'), headers.get('x-first')]).toEqual(['1', null, null])
+        expect(headers.getSetCookie()).toEqual(['a=1', 'b=2'])
+      }
+    }
+  })
+
   test('is refused where the platform refuses it', () => {
     for (const Constructor of [Response, NativeResponse]) {
       expect(() => new Constructor('x', { status: 204 })).toThrow(TypeError)
@@ -340,6 +381,80 @@ describe('a streamed response', () => {
       )
     const response = await ask(() => new Response(stream()), { method: 'HEAD' })
     expect([response.status, pulled, cancelled]).toEqual([200, 0, true])
+  })
+
+  test('is answered for HEAD although its cancelling does not end, as that of a clone’s other branch', async () => {
+    const stream = () => new ReadableStream({ cancel: () => new Promise<void>(() => undefined) })
+    const kept: Response[] = []
+    const answers: readonly (() => Response)[] = [
+      () => new Response(stream()),
+      () => {
+        const response = new Response(stream())
+        kept.push(response.clone())
+        return response
+      },
+    ]
+    for (const answer of answers) {
+      const response = await ask(answer, { method: 'HEAD' })
+      expect([response.status, response.complete, response.errors]).toEqual([200, true, []])
+    }
+  })
+
+  test('whose cancelling fails for HEAD is answered all the same, and the failure is told', async () => {
+    const failing = () =>
+      new Response(
+        new ReadableStream({
+          cancel: () => {
+            throw new Error('still in use')
+          },
+        }),
+      )
+    const response = await ask(failing, { method: 'HEAD' })
+    expect([response.status, response.errors]).toEqual([200, []])
+    await expect.poll(() => response.errorLines.join()).toContain('Error: still in use')
+  })
+
+  test('is cancelled where the client left before the handler returned it', async () => {
+    const leave = new AbortController()
+    let cancelled: unknown
+    const response = await ask(
+      async (request) => {
+        leave.abort()
+        await new Promise((resolve) => {
+          if (request.signal.aborted) resolve(undefined)
+          else request.signal.addEventListener('abort', resolve)
+        })
+        return new Response(
+          new ReadableStream({
+            cancel(reason) {
+              cancelled = reason
+            },
+          }),
+        )
+      },
+      { signal: leave.signal },
+    )
+    expect(response.complete).toBe(false)
+    await expect.poll(() => cancelled).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
+  })
+
+  test('is cancelled where its head is refused, whatever its cancelling does', async () => {
+    let cancelled: unknown
+    const response = await ask(
+      () =>
+        new Response(
+          new ReadableStream({
+            cancel(reason) {
+              cancelled = reason
+              throw new Error('not now')
+            },
+          }),
+          { headers: { 'content-length': 'abc' } },
+        ),
+    )
+    expect(response.status).toBe(500)
+    expect(response.errors).toMatchObject([{ code: 'TSGI_APP_BAD_HEADER' }])
+    expect(cancelled).toBe(response.errors[0])
   })
 })
 
