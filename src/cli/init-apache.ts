@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 import {
   type BoundAddress,
+  commandText,
   connectHost,
   fillIn,
   type GatewayProtocol,
@@ -24,13 +25,14 @@ const SAMPLES: Readonly<Record<GatewayProtocol, ApacheSample>> = {
   scgi: { path: 'apache/app-scgi.conf', scheme: 'scgi', modules: 'proxy proxy_scgi' },
 }
 
-export function apacheSite({ name, folder, listener, options, command }: InitTarget): string {
+export function apacheSite(target: InitTarget): string {
+  const { name, folder, listener, options } = target
   const { path, scheme, modules } = SAMPLES[listener.protocol]
   const [address, ...others] = listener.addresses
   const site = fillIn(
     sampleFile(path),
     [
-      { pattern: /(?<=ProxyPass "\/" )"[^"]*"/, by: `"${backend(address, scheme, name)}"` },
+      { pattern: /(?<=ProxyPass "\/" )"[^"]*"/, by: `"${escapeApache(backend(address, scheme, name))}"` },
       { pattern: /(?<=DocumentRoot )\/srv\/app\/public/, by: quoteApache(join(folder, 'public')) },
       { pattern: /(?<=<Directory )\/srv\/app\/public/, by: quoteApache(join(folder, 'public')) },
       { pattern: /(?<=ProxyTimeout )\d+/, by: String(patientSeconds(options.requestTimeoutMs)) },
@@ -41,7 +43,7 @@ export function apacheSite({ name, folder, listener, options, command }: InitTar
   return replaceIntroduction(site, [
     'For Apache httpd, in front of:',
     '',
-    `    tsgi ${command.join(' ')}`,
+    `    ${commandText(target)}`,
     `    a2enmod ${modules}`,
     '',
     `Save as /etc/apache2/sites-available/${name}.conf, change the lines below "yours", then:`,
@@ -60,5 +62,9 @@ function backend(address: BoundAddress | undefined, scheme: string, name: string
 }
 
 function quoteApache(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
+  return /^[\w./-]+$/.test(text) ? text : `"${escapeApache(text)}"`
+}
+
+function escapeApache(text: string): string {
+  return text.replace(/["\\]/g, '\\$&')
 }

@@ -1,15 +1,20 @@
 /** `tsgi init compose`: nginx and the application in two containers that share nothing but a Unix socket. */
 
 import { relative } from 'node:path'
-import type { InitTarget } from './init-target.ts'
+import type { OptionKey } from '../options/table.ts'
+import { type InitTarget, isListener } from './init-target.ts'
 
 const SOCKET = '/run/tsgi/app.sock'
 
-export function composeFile({ name, folder, application, options, listener, otherFlags }: InitTarget): string {
+/** The user of the container is the image's own, and its socket is for another container: accounts of this machine mean nothing. */
+const OF_THE_HOST: readonly OptionKey[] = ['socketMode', 'socketOwner', 'socketGroup', 'user', 'group']
+
+export function composeFile({ name, folder, application, options, listener, given }: InitTarget): string {
   const app = relative(folder, application)
   const graceSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   const flag = `--${listener.protocol}`
-  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...otherFlags]
+  const others = given.filter(({ key }) => !isListener(key) && !OF_THE_HOST.includes(key))
+  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...others.flatMap(({ words }) => words)]
   return `# Save as compose.yaml beside package.json. It needs two more files:
 #
 #     tsgi init nginx ${app} ${flag} ${SOCKET} --files /etc/nginx/tsgi > nginx.conf

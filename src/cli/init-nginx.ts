@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 import {
+  commandText,
   connectHost,
   fillIn,
   type GatewayProtocol,
@@ -20,13 +21,13 @@ const SAMPLES: Readonly<Record<GatewayProtocol, string>> = {
 }
 
 export function nginxSite(target: InitTarget): string {
-  const { name, folder, listener, options, command } = target
+  const { name, folder, listener, options } = target
   const path = SAMPLES[listener.protocol]
   const sample = sampleFile(path)
   const upstream = /^upstream (\w+)/m.exec(sample)?.[1] ?? 'tsgi_app'
   const servers = listener.addresses.map((address) =>
     address.kind === 'unix'
-      ? `    server unix:${address.path};`
+      ? `    server ${quoteNginx(`unix:${address.path}`)};`
       : `    server ${connectHost(address.host)}:${address.port};`,
   )
   const files = target.filesFolder ?? packagePath('nginx')
@@ -47,7 +48,7 @@ export function nginxSite(target: InitTarget): string {
   return replaceIntroduction(included, [
     'For nginx, in front of:',
     '',
-    `    tsgi ${command.join(' ')}`,
+    `    ${commandText(target)}`,
     '',
     `Save as /etc/nginx/conf.d/${name}.conf (Debian: sites-enabled), change the lines marked "yours", then:`,
     '    nginx -t && nginx -s reload',
@@ -57,6 +58,7 @@ export function nginxSite(target: InitTarget): string {
   ])
 }
 
+/** A dollar sign cannot be escaped: where nginx knows variables (root), it begins one. */
 function quoteNginx(text: string): string {
-  return /^[\w./-]+$/.test(text) ? text : `"${text.replace(/["\\$]/g, '\\$&')}"`
+  return /^[\w./:-]+$/.test(text) ? text : `"${text.replace(/["\\]/g, '\\$&')}"`
 }

@@ -1,11 +1,12 @@
 /** `tsgi init systemd`: a unit that starts, reloads and stops this application. */
 
 import { dirname } from 'node:path'
+import { parseAddress } from '../options/address.ts'
 import type { Options } from '../options/table.ts'
 import { type InitTarget, packagePath } from './init-target.ts'
 
 export function systemdUnit(target: InitTarget): string {
-  const { name, folder, application, options, command } = target
+  const { name, startFolder, application, options, command } = target
   const words = [process.execPath, packagePath('dist/cli/main.js'), ...command]
   const stopSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   return `# Save as /etc/systemd/system/${name}.service, then: systemctl daemon-reload && systemctl enable --now ${name}
@@ -25,12 +26,8 @@ TimeoutStartSec=${startSeconds(options)}
 ExecStart=${words.map(quoteUnit).join(' ')}
 # The shell's own kill: a small system has no other.
 ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'
-WorkingDirectory=${escapeUnit(folder)}
-${runtimeFolder(target)}
-# Yours: a user that owns nothing else; the group is the front server's, so that it may connect to the socket.
-User=www-data
-Group=www-data
-
+WorkingDirectory=${escapeUnit(startFolder)}
+${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
 # SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
 KillMode=mixed
 TimeoutStopSec=${stopSeconds}
@@ -41,7 +38,7 @@ RestartPreventExitStatus=2 3
 
 LimitNOFILE=65536
 NoNewPrivileges=true
-PrivateTmp=true
+${privateTmp(target, words)}
 ProtectSystem=full
 
 [Install]
@@ -59,12 +56,59 @@ function startSeconds({ bootTimeoutMs }: Options): string {
   return bootTimeoutMs === 0 ? 'infinity' : String(Math.ceil(bootTimeoutMs / 1000) + 30)
 }
 
+/** Files that tsgi makes at a path that the options name. */
+function madeFiles({ listener, options }: InitTarget): string[] {
+  const { uwsgi, fastcgi, scgi, http, socket, control, stats, metrics, pidfile, logFile, accessLogFile } = options
+  const texts = [...uwsgi, ...fastcgi, ...scgi, ...http, ...socket, control, stats, metrics]
+  const addresses = [...listener.addresses, ...texts.map((text) => (text === undefined ? '' : parseAddress(text)))]
+  return [
+    ...addresses.flatMap((address) => (typeof address === 'object' && address.kind === 'unix' ? [address.path] : [])),
+    ...[pidfile, logFile, accessLogFile].filter((path) => path !== undefined),
+  ]
+}
+
 /** systemd makes /run/NAME at each start, owned by the user, and removes it after the stop. */
-function runtimeFolder({ listener }: InitTarget): string {
-  const folders = listener.addresses.flatMap((address) => (address.kind === 'unix' ? [dirname(address.path)] : []))
-  const below = [...new Set(folders)].filter((folder) => /^\/run\/[\w.-]+$/.test(folder))
-  if (below.length === 0) return ''
-  return `RuntimeDirectory=${below.map((folder) => folder.slice('/run/'.length)).join(' ')}\nRuntimeDirectoryMode=0750\n`
+function runtimeFolders(target: InitTarget): string {
+  const folders = [...new Set(madeFiles(target).map((path) => dirname(path)))]
+  const below = folders.flatMap((folder) => /^(?:\/var)?\/run\/(.+)$/.exec(folder)?.[1] ?? [])
+  const note = folders.some((folder) => /^(?:\/var)?\/run$/.test(folder))
+    ? '# Only root makes files in /run itself: choose paths in a folder below it, which this unit then makes.\n'
+    : ''
+  if (below.length === 0) return note
+  // Where it is root's, the front server passes by the bits of the others.
+  const mode = target.options.user === undefined ? '0750' : '0755'
+  return `${note}RuntimeDirectory=${below.map(quoteUnit).join(' ')}\nRuntimeDirectoryMode=${mode}\n`
+}
+
+/** With --user the master has to be root. Without, nothing is, and what the options name must be its own. */
+function accounts({ user, group, socketOwner, socketGroup }: Options): string {
+  if (user !== undefined) return `\n# The master is root; the workers run as ${user} (--user).\n`
+  const first = group ?? socketGroup ?? 'www-data'
+  return `
+# Yours: a user that owns nothing else; the group is the front server's, so that it may connect to the socket.
+User=${socketOwner ?? 'www-data'}
+Group=${first}
+${socketGroup === undefined || socketGroup === first ? '' : `SupplementaryGroups=${socketGroup}\n`}`
+}
+
+const FIRST_FREE_PORT = 1024
+
+function capabilities({ options }: InitTarget): string {
+  const { uwsgi, fastcgi, scgi, http, socket, stats, metrics, user } = options
+  const isLow = (text: string | undefined): boolean => {
+    const address = text === undefined ? '' : parseAddress(text)
+    return typeof address === 'object' && address.kind === 'tcp' && address.port > 0 && address.port < FIRST_FREE_PORT
+  }
+  const needed = user === undefined && [...uwsgi, ...fastcgi, ...scgi, ...http, ...socket, stats, metrics].some(isLow)
+  return needed ? `# For a port below ${FIRST_FREE_PORT}.\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n` : ''
+}
+
+/** A /tmp of its own would hide from others what the options put there, and from the service what is there already. */
+function privateTmp(target: InitTarget, words: readonly string[]): string {
+  const paths = [...madeFiles(target), ...words, target.startFolder, target.folder, target.application]
+  const shared = paths.find((path) => /^(?:\/var)?\/tmp\//.test(path))
+  if (shared === undefined) return 'PrivateTmp=true'
+  return `# No PrivateTmp=true: ${escapeUnit(shared)} is in the /tmp that all share. Another folder is safer.`
 }
 
 /** systemd.unit(5): specifiers begin with a percent sign. */
@@ -75,5 +119,7 @@ function escapeUnit(text: string): string {
 /** systemd.service(5), "Command lines": words with blanks in quotes, $ doubled. */
 function quoteUnit(word: string): string {
   const escaped = escapeUnit(word).replaceAll('$', '$$$$')
-  return /^[\w@%+=:,./$-]+$/.test(escaped) ? escaped : `"${escaped.replace(/["\\]/g, '\\$&')}"`
+  if (/^[\w@%+=:,./$-]+$/.test(escaped)) return escaped
+  const quoted = escaped.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r')
+  return `"${quoted}"`
 }

@@ -5,12 +5,14 @@ import { fileURLToPath } from 'node:url'
 import { TsgiError } from '../errors.ts'
 import { type Address, parseAddress } from '../options/address.ts'
 import { usageError } from '../options/parse.ts'
-import type { Options } from '../options/table.ts'
+import { OPTIONS, type OptionKey, type Options } from '../options/table.ts'
 
 export interface InitTarget {
   /** Letters, digits, `_` and `-`: for upstreams, units, folders. */
   readonly name: string
-  /** The folder in which tsgi is started. */
+  /** Absolute: in it `command` is run. */
+  readonly startFolder: string
+  /** Absolute: in it relative paths start; the same, or `--chdir`. */
   readonly folder: string
   /** Absolute. */
   readonly application: string
@@ -18,10 +20,16 @@ export interface InitTarget {
   readonly listener: Listener
   /** The command line after `tsgi`, with the listener in it. */
   readonly command: readonly string[]
-  /** The flags given beside the listeners: `['--workers', '4']`. */
-  readonly otherFlags: readonly string[]
+  /** What flags and variables said, as flags. */
+  readonly given: readonly GivenOption[]
   /** `--files`, where the web server finds the package's own files; undefined: in the package. */
   readonly filesFolder: string | undefined
+}
+
+export interface GivenOption {
+  readonly key: OptionKey
+  /** `['--workers', '4']` */
+  readonly words: readonly string[]
 }
 
 export type GatewayProtocol = 'uwsgi' | 'fastcgi' | 'scgi'
@@ -48,6 +56,21 @@ export function gatewayListener(options: Options): Listener | undefined {
     return address
   })
   return { protocol: key === 'socket' ? 'uwsgi' : key, addresses }
+}
+
+export function isListener(key: OptionKey): boolean {
+  return OPTIONS[key].section === 'Listeners'
+}
+
+/** The command as one types it, in one line: it stands in a comment. */
+export function commandText({ command }: InitTarget): string {
+  return ['tsgi', ...command].map(quoteShell).join(' ')
+}
+
+function quoteShell(word: string): string {
+  if (/^[\w@%+=:,./-]+$/.test(word)) return word
+  if (!/[\n\r]/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`
+  return `$'${word.replace(/['\\]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`
 }
 
 /** A file of the package, read where it lies: `nginx/app.conf`. */

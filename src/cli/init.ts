@@ -2,15 +2,16 @@
 
 import { basename, relative, resolve } from 'node:path'
 import { nearest } from '../nearest.ts'
-import { loadOptions } from '../options/load.ts'
+import { type LoadInput, loadOptions } from '../options/load.ts'
 import { usageError } from '../options/parse.ts'
-import { OPTIONS, type OptionKey } from '../options/table.ts'
+import type { Parsed } from '../options/parsed.ts'
+import { OPTIONS } from '../options/table.ts'
 import { namedApplication } from './application-run.ts'
 import { apacheSite } from './init-apache.ts'
 import { composeFile } from './init-compose.ts'
 import { nginxSite } from './init-nginx.ts'
 import { systemdUnit } from './init-systemd.ts'
-import { gatewayListener, type InitTarget } from './init-target.ts'
+import { type GivenOption, gatewayListener, type InitTarget, isListener } from './init-target.ts'
 import { type Invocation, refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 import { print } from './terminal.ts'
 
@@ -60,37 +61,50 @@ function unknownTarget(name: string): string {
 }
 
 async function describeTarget({ input, extras }: Invocation, operands: readonly string[]): Promise<InitTarget> {
-  const { options, sources } = await loadOptions(input)
+  const parsed = await loadOptions(input)
+  const { options } = parsed
   const folder = options.chdir ?? input.cwd
   const application = resolve(folder, namedApplication(operands, options) ?? 'app.ts')
   const name = basename(folder).replace(/[^\w-]+/g, '-') || 'app'
-  const given = gatewayListener(options)
+  const known = gatewayListener(options)
   const socket = `/run/${name}/app.sock`
-  const words = (keys: readonly OptionKey[]) =>
-    keys.flatMap((key) => flagWords(sources[key].name, input.flags.get(key)))
-  const keys = [...input.flags.keys()]
-  const otherFlags = words(keys.filter((key) => OPTIONS[key].section !== 'Listeners'))
-  const listenerFlags = words(keys.filter((key) => OPTIONS[key].section === 'Listeners'))
+  const given = givenOptions(parsed, input)
+  const words = (wanted: (option: GivenOption) => boolean) => given.filter(wanted).flatMap((option) => option.words)
   return {
     name,
+    startFolder: input.cwd,
     folder,
     application,
     options,
-    listener: given ?? { protocol: 'uwsgi', addresses: [{ kind: 'unix', path: socket }] },
+    listener: known ?? { protocol: 'uwsgi', addresses: [{ kind: 'unix', path: socket }] },
     command: [
       'serve',
       relative(folder, application),
-      ...listenerFlags,
-      ...(given === undefined ? ['--uwsgi', socket] : []),
-      ...otherFlags,
+      ...words(({ key }) => isListener(key)),
+      ...(known === undefined ? ['--uwsgi', socket] : []),
+      ...words(({ key }) => !isListener(key)),
     ],
-    otherFlags,
+    given,
     filesFolder: typeof extras['files'] === 'string' ? extras['files'] : undefined,
   }
 }
 
+/** Variables become flags: whatever starts tsgi later has an environment of its own. What a file says, it will say then too. */
+function givenOptions({ options, sources }: Parsed, { flags, environment }: LoadInput): GivenOption[] {
+  const variables = VISIBLE_OPTIONS.filter(({ key }) => sources[key].kind === 'variable')
+  return [
+    ...[...flags].map(([key, value]) => ({ key, words: flagWords(OPTIONS[key].flag, value) })),
+    ...variables.map(({ key, flag, variable, kind }) => {
+      const text = environment[variable] ?? ''
+      const isSwitch = kind.placeholder === ''
+      const value = kind.separator === undefined ? text : text.split(kind.separator).filter((part) => part !== '')
+      return { key, words: flagWords(flag, isSwitch ? options[key] === true : value) }
+    }),
+  ]
+}
+
 /** `--env A=1 --env B=2` */
-function flagWords(flag: string, value: string | boolean | readonly string[] | undefined): string[] {
-  if (value === undefined || typeof value === 'boolean') return value === true ? [flag] : []
+function flagWords(flag: string, value: string | boolean | readonly string[]): string[] {
+  if (typeof value === 'boolean') return value ? [flag] : []
   return [value].flat().flatMap((text) => [flag, text])
 }

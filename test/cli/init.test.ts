@@ -1,21 +1,34 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { startApache } from '../support/apache.ts'
 import { setup } from '../support/build-setup.ts'
 import { startNginx } from '../support/nginx.ts'
+import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { startTsgi } from '../support/tsgi.ts'
 import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
 
-async function printed(args: readonly string[]): Promise<{ text: string; file: string; folder: string }> {
+const HELLO = `export const application = (environ, startResponse) => {
+  startResponse('200 OK', [['Content-Type', 'text/plain']])
+  return [new TextEncoder().encode('from tsgi')]
+}`
+
+type Printed = { readonly text: string; readonly file: string; readonly folder: string }
+
+async function printed(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Printed> {
   const folder = join(tempDir('tsgi-init-'), 'my shop')
   mkdirSync(join(folder, 'public', 'static'), { recursive: true })
   writeFileSync(join(folder, 'public', 'hello.txt'), 'from the front server')
   writeFileSync(join(folder, 'public', 'static', 'hello.txt'), 'from the front server')
-  const { code, stdout, stderr } = await runTsgi(['init', ...args], { cwd: folder })
+  mkdirSync(join(folder, 'inner'))
+  writeFileSync(join(folder, 'inner', 'app.mjs'), HELLO)
+  writeFileSync(join(folder, 'prod.json'), '{ "uwsgi": "./app.sock" }')
+  const { code, stdout, stderr } = await runTsgi(['init', ...args], { cwd: folder, env })
   expect(stderr).toBe('')
   expect(code).toBe(0)
   const file = join(folder, '..', 'site.conf')
@@ -34,7 +47,7 @@ describe.skipIf(findCommand('nginx') === undefined)('the site for nginx', () => 
     expect(text).toMatch(new RegExp(`^ +${directive} my_shop;`, 'm'))
     expect(text).toContain(server)
     expect(text).toContain('client_max_body_size 20m;')
-    expect(text).toContain(`tsgi serve app.ts --${flag} ${address}`)
+    expect(text.replaceAll("'", '')).toContain(`tsgi serve app.ts --${flag} ${address}`)
     expect(text).toContain(`root "${join(folder, 'public')}";`)
     const nginx = await startNginx({ sites: [{ file }] })
     expect(await (await fetch(`${nginx.url}/hello.txt`)).text()).toBe('from the front server')
@@ -55,6 +68,16 @@ describe.skipIf(findCommand('nginx') === undefined)('the site for nginx', () => 
     expect((await printed(['nginx', '--files', '/etc/nginx/tsgi'])).text).toContain(
       'include /etc/nginx/tsgi/uwsgi_params;',
     )
+  })
+
+  test('reaches a socket whose path has a blank in it, and names the command as one types it', async () => {
+    const path = join(tempDir('tsgi init '), 'app.sock')
+    const { text, file, folder } = await printed(['nginx', 'app.mjs', '--uwsgi', path, '--max-body', '20m'])
+    expect(text).toContain(`# ${' '.repeat(4)}tsgi serve app.mjs --uwsgi '${path}' --max-body 20m\n`)
+    const tsgi = await startTsgi({ app: 'inner/app.mjs', args: ['--uwsgi', path, '--workers', '1'], cwd: folder })
+    const nginx = await startNginx({ sites: [{ file }] })
+    expect(await (await fetch(`${nginx.url}/`)).text()).toBe('from tsgi')
+    await Promise.all([nginx.stop(), tsgi.stop()])
   })
 
   test('cannot be made for a descriptor that only tsgi has', async () => {
@@ -91,9 +114,95 @@ describe('the unit for systemd', () => {
     expect(text).toMatch(/^WatchdogSec=120\nTimeoutStartSec=90\nExecStart=/m)
     expect(text).toContain('RestartPreventExitStatus=2 3\n')
   })
+
+  test.each([
+    ['a folder to change to', ['app.mjs', '--chdir', 'inner', '--uwsgi', './app.sock'], {}],
+    ['a configuration outside of that folder', ['app.mjs', '--chdir', 'inner', '--config', 'prod.json'], {}],
+    ['variables', [], { TSGI_APP: 'inner/app.mjs', TSGI_UWSGI: 'inner/app.sock', TSGI_ENV: 'A=50% $x\nB="2"' }],
+  ])('starts tsgi as it would start here, with %s', async (_what, args, env) => {
+    const { text, folder } = await printed(['systemd', ...args, '--workers', '1'], env)
+    const [, cwd = ''] = /^WorkingDirectory=(.*)$/m.exec(text) ?? []
+    const [, line = ''] = /^ExecStart=(.*)$/m.exec(text) ?? []
+    const [command = '', ...words] = wordsOfUnit(line)
+    const service = startServer({ name: 'the service', command, args: [...words, '--log-format', 'json'], cwd })
+    await service.waitForLog(/"ready: 1 worker/)
+    expect(existsSync(join(folder, 'inner', 'app.sock'))).toBe(true)
+    if ('TSGI_ENV' in env) expect(words.join('|')).toContain('--env|A=50% $x|--env|B="2"')
+    await service.stop()
+  })
+
+  test('has a folder made in /run for every socket and the pidfile, whatever they are for', async () => {
+    const endpoints = [
+      '--control',
+      '/run/ctl/a.sock',
+      '--stats',
+      '/var/run/deep/er/a.sock',
+      '--pidfile',
+      '/run/a b/pid',
+    ]
+    const { text } = await printed(['systemd', 'app.ts', '--uwsgi', '127.0.0.1:9000', ...endpoints])
+    expect(text).toContain('RuntimeDirectory=ctl deep/er "a b"\nRuntimeDirectoryMode=0750\n')
+    expect(verified(text)).toBe('')
+  })
+
+  test('shares /tmp where a socket is in it, and gives the service one of its own elsewhere', async () => {
+    const shared = await printed(['systemd', 'app.ts', '--uwsgi', '/tmp/app.sock'])
+    expect(shared.text).not.toMatch(/^PrivateTmp/m)
+    expect(shared.text).toContain('# No PrivateTmp=true: /tmp/app.sock is in the /tmp that all share')
+  })
+
+  test.each([
+    [['--uwsgi', '/run/a/app.sock'], 'User=www-data\nGroup=www-data\n'],
+    [['--uwsgi', '/run/a/app.sock', '--socket-group', 'nginx'], 'User=www-data\nGroup=nginx\n'],
+    [
+      ['--uwsgi', '/run/a/app.sock', '--socket-group', 'nginx', '--group', 'shop'],
+      'User=www-data\nGroup=shop\nSupplementaryGroups=nginx\n',
+    ],
+    [['--http', ':80'], 'Group=www-data\n# For a port below 1024.\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n'],
+  ])('lets tsgi do what %j asks for without being root', async (args, lines) => {
+    const { text } = await printed(['systemd', 'app.ts', ...args])
+    expect(text).toContain(lines)
+    expect(verified(text)).toBe('')
+  })
+
+  test('leaves the master root where the workers are to be somebody else', async () => {
+    const { text } = await printed(['systemd', 'app.ts', '--uwsgi', '/run/a/app.sock', '--user', 'shop'])
+    expect(text).not.toMatch(/^(?:User|Group)=/m)
+    // Root's folder, with the workers' socket in it.
+    expect(text).toContain('RuntimeDirectoryMode=0755\n')
+    expect(verified(text)).toBe('')
+  })
 })
 
+/** The command as systemd would run it (systemd.service(5), "Command lines"). */
+function wordsOfUnit(line: string): string[] {
+  return [...line.matchAll(/"((?:\\.|[^"])*)"|(\S+)/g)].map(([, quoted, plain]) =>
+    (quoted?.replace(/\\(.)/g, '$1') ?? plain ?? '').replaceAll('%%', '%').replaceAll('$$', '$'),
+  )
+}
+
+/** What systemd says about the unit: nothing, where all is well, or where there is no systemd. */
+function verified(unit: string): string {
+  if (findCommand('systemd-analyze') === undefined) return ''
+  const file = join(tempDir('tsgi-unit-'), 'shop.service')
+  writeFileSync(file, unit)
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' })
+  // It speaks of other units of the machine, too.
+  return status === 0
+    ? ''
+    : stderr
+        .split('\n')
+        .filter((line) => line.includes('shop.service'))
+        .join('\n') || `exit ${status}`
+}
+
 describe('the file for Compose', () => {
+  test('leaves out the mode and the accounts that are for this machine', async () => {
+    const env = { TSGI_SOCKET_GROUP: 'www-data', TSGI_MAX_BODY: '5m' }
+    const { text } = await printed(['compose', 'app.ts', '--socket-mode', '0600', '--user', 'shop'], env)
+    expect(text).toContain('"--uwsgi","/run/tsgi/app.sock","--socket-mode","0666","--max-body","5m"]')
+  })
+
   test('serves over a socket that both containers share', async () => {
     const { text } = await printed(['compose', 'app.ts', '--fastcgi', ':9000', '--request-timeout', '5'])
     expect(text).toContain('name: my-shop\n')
