@@ -50,10 +50,13 @@ export class MessageChannel<In, Out> {
     return this.#closed
   }
 
-  /** Does nothing once the conversation is over: its end was reported. `sent` runs when the kernel took the bytes. */
+  /**
+   * Sends nothing once the conversation is over: its end was reported. `sent` runs when the kernel took the bytes, and at once
+   * when it never will.
+   */
   send(message: Out, sent?: () => void): void {
-    if (this.#closed || this.#stream.writableEnded) return
-    this.#stream.write(encodeFrame(message), sent === undefined ? undefined : () => sent())
+    if (this.#closed || this.#stream.writableEnded) sent?.()
+    else this.#stream.write(encodeFrame(message), sent === undefined ? undefined : () => sent())
   }
 
   /** Sends what is queued, then ends the conversation. */

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { Sockets } from '../master/sockets.ts'
-import { startWorker, WORKER_MAIN } from '../master/worker-process.ts'
+import { startWorker, WORKER_MAIN, type WorkerProcess } from '../master/worker-process.ts'
 import type { WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
+import { withCleanEnd } from './clean-end.ts'
 
 export type Checked =
   | { readonly ok: true; readonly interface: string; readonly bootMs: number }
@@ -36,24 +37,25 @@ export async function checkApplication(
   const options: Options = { ...given, ...ASIDE, uwsgi: [`unix:${join(folder, 'check.sock')}`] }
   const identity = workerIdentity(options)
   const sockets = new Sockets(identity, [])
-  try {
+  let worker: WorkerProcess | undefined
+  const boot = async (): Promise<Checked> => {
     const listeners = await sockets.bind(options)
-    return await new Promise((resolve) => {
+    return new Promise((resolve) => {
       let answer: Checked | undefined
       const hear = (message: WorkerMessage): void => {
         if (message.kind === 'want-sockets') {
-          for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index })
+          for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index })
         }
         if (message.kind !== 'ready' && message.kind !== 'failed') return
         answer = message.kind === 'ready' ? { ok: true, ...message } : { ok: false, ...message }
-        worker.send({ kind: 'quit', why: 'the check is done' })
+        worker?.send({ kind: 'quit', why: 'the check is done' })
       }
       const late = setTimeout(() => {
         answer ??= failure(`it is not ready after ${options.bootTimeoutMs / 1000} seconds (--boot-timeout)`)
-        worker.kill('SIGKILL')
+        worker?.kill('SIGKILL')
       }, options.bootTimeoutMs || undefined)
       if (options.bootTimeoutMs === 0) clearTimeout(late)
-      const worker = startWorker(
+      worker = startWorker(
         {
           main: WORKER_MAIN,
           boot: { slot: 1, generation: 1, application, options, listeners: listeners.map(({ info }) => info) },
@@ -66,7 +68,7 @@ export async function checkApplication(
           handedOver: (_connection, handle) => handle.close(),
           misspoke: (error) => {
             answer ??= failure(`it wrote to the descriptor of tsgi's messages: ${error.message}`)
-            worker.kill('SIGKILL')
+            worker?.kill('SIGKILL')
           },
           exit: ({ code, signal, error }) => {
             clearTimeout(late)
@@ -77,10 +79,12 @@ export async function checkApplication(
         },
       )
     })
-  } finally {
+  }
+  return withCleanEnd(boot, () => {
+    worker?.kill('SIGKILL')
     sockets.keepOnly([])
     rmSync(folder, { recursive: true, force: true })
-  }
+  })
 }
 
 const LOAD_EXIT_CODE = 3

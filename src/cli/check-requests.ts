@@ -9,6 +9,7 @@ import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { nodeArguments } from '../master/worker-process.ts'
 import type { Options } from '../options/table.ts'
 import { type CheckAnswer, type CheckedRequest, type CheckOrder, parseCheckAnswer } from './check-messages.ts'
+import { withCleanEnd } from './clean-end.ts'
 
 const CHANNEL_FD = 3
 
@@ -36,11 +37,15 @@ export async function checkRequests(
     },
     close: () => undefined,
   })
-  channel.send({ application, options, paths })
-  const end = await new Promise<string>((resolve) => {
+  const ended = new Promise<string>((resolve) => {
     child.once('error', (error) => resolve(error.message))
     child.once('close', (code, signal) => resolve(signal ?? `exit code ${code ?? 'unknown'}`))
   })
+  channel.send({ application, options, paths })
+  const end = await withCleanEnd(
+    () => ended,
+    () => void child.kill('SIGKILL'),
+  )
   if (answer === undefined) throw new TsgiError('TSGI_RUN', `the application ended the process that asked it (${end})`)
   if (answer.kind === 'failed') throw new TsgiError('TSGI_RUN', answer.message)
   return answer.requests

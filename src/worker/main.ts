@@ -19,6 +19,9 @@ import { Worker } from './worker.ts'
 
 const CHANNEL_FD = 3
 
+/** Once the master is gone: what the application has to do at the end may take this long, and nobody else would end it. */
+const ORPHANED_MS = 5000
+
 type Channel = MessageChannel<MasterMessage, WorkerMessage>
 
 function main(): void {
@@ -52,6 +55,10 @@ function main(): void {
     close: () => {
       if (worker === undefined) process.exit(1)
       log?.error('the master is gone: leaving')
+      setTimeout(() => {
+        log?.error(`still here ${ORPHANED_MS} ms after the master: leaving the application as it is`)
+        process.exit(1)
+      }, ORPHANED_MS)
       worker.quit('the master is gone')
     },
   })

@@ -1,8 +1,13 @@
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
+import { childPids, cpuMs, isAlive } from '../support/proc.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { commandLine } from '../support/tsgi.ts'
+import { until } from '../support/until.ts'
 import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
@@ -99,6 +104,25 @@ describe('the application that check loads', () => {
     const hangs = await runTsgi(['check', 'hangs.mjs', '--boot-timeout', '500ms'], { cwd })
     expect(hangs.stdout).toContain('it is not ready after 0.5 seconds (--boot-timeout)')
     expect(hangs.code).toBe(3)
+  })
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('and that hangs is ended with the command, by %s', async (signal) => {
+    const cwd = folderWith({ 'app.mjs': 'for (;;);' })
+    const temporary = tempDir()
+    const child = spawn(process.execPath, [commandLine, 'check', 'app.mjs'], {
+      cwd,
+      env: { ...process.env, TMPDIR: temporary },
+      stdio: 'ignore',
+    })
+    const ended = once(child, 'exit')
+    const [worker = 0] = await until('it loads', () => {
+      const pids = childPids(child.pid ?? 0)
+      return pids.some((pid) => cpuMs(pid) > 500) && pids
+    })
+    child.kill(signal)
+    expect(await ended).toEqual([null, signal])
+    await until('the application is gone', () => !isAlive(worker))
+    expect(readdirSync(temporary)).toEqual([])
   })
 })
 

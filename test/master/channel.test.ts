@@ -27,6 +27,18 @@ function listen(input: Duplex, parse: (value: unknown) => unknown = parseWorkerM
   return heard
 }
 
+test('what is sent after the end is lost, and whoever waits for it to leave is told', async () => {
+  const stream = new PassThrough()
+  const ended = new Promise<void>((resolve) => {
+    const channel = new MessageChannel<WorkerMessage, WorkerMessage>(stream, parseWorkerMessage, {
+      message: () => undefined,
+      close: () => channel.send({ kind: 'bye' }, resolve),
+    })
+  })
+  stream.destroy()
+  await ended
+})
+
 async function hear(chunks: readonly Uint8Array[], ends: 'ends' | 'stays' = 'stays'): Promise<Heard> {
   const input = new PassThrough()
   const heard = listen(Duplex.from({ readable: input, writable: new PassThrough() }))

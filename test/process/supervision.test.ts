@@ -93,6 +93,31 @@ test('the master is killed: its workers are gone within two seconds', async () =
   await until('the workers are gone', () => !workers.some(isAlive), 2000)
 })
 
+/** Keeps its event loop alive, as a pool of database connections does. */
+const TIMER = 'setInterval(() => undefined, 1000)'
+
+/** As Fastify's applications look, with a `close` that waits for ever. */
+const NEVER_CLOSED = `
+import { createServer } from 'node:http'
+const server = createServer((_request, response) => void response.end('open'))
+export default { server, ready: async () => {}, routing: () => {}, close: () => new Promise(() => {}) }`
+
+test.each([
+  ['with a timer', `${TIMER}\n${version('two')}`],
+  ['with a timer whose shutdown never ends', `${NEVER_CLOSED}\n${TIMER}`],
+])('the master is killed: its workers leave an application %s', async (_name, code) => {
+  const { tsgi, socket, control, deploy } = await deployed(['--workers', '2'])
+  deploy(code)
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  await text(socket)
+  const workers = await until('only the new workers', () => {
+    const pids = tsgi.workerPids()
+    return pids.length === 2 && pids
+  })
+  tsgi.signal('SIGKILL')
+  await until('the workers are gone', () => !workers.some(isAlive))
+})
+
 test('a reload of broken code ends with an exit code and the stack, and the old code keeps serving', async () => {
   const { tsgi, socket, control, deploy } = await deployed(['--workers', '2'])
   const workers = tsgi.workerPids().sort()
