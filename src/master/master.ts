@@ -9,6 +9,7 @@ import type { Asker } from './control.ts'
 import { CONTROL_COMMANDS, type ControlCommand } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
 import { inSeconds, plan } from './plan.ts'
+import { Pulse } from './pulse.ts'
 import { ReloadAskers } from './reload-askers.ts'
 import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
 import { createRoster, fold, type Roster, type RosterEvent, type WorkerExit, type WorkerView } from './roster.ts'
@@ -42,9 +43,6 @@ export interface MasterStart {
   readonly exit: (code: number) => void
 }
 
-/** The loop was this much later than its alarm: the process stood still, and the workers may have too. */
-const PAUSE_MS = 1000
-
 /**
  * A reload is over when the old workers have stopped accepting. Those with nothing open leave at once; the others had this long
  * to hear of it.
@@ -53,6 +51,7 @@ const SETTLE_MS = 1000
 
 /** More rounds than any plan has needed; a plan that never comes to rest would be a bug that burns a core. */
 const MAX_ROUNDS = 100
+const NEXT_TRY_MS = 1000
 
 export class Master {
   readonly #startedAtMs = monotonicMs()
@@ -61,6 +60,7 @@ export class Master {
   readonly #processes = new Map<number, WorkerProcess>()
   readonly #reloads = new ReloadAskers()
   readonly #distribution: Distribution
+  readonly #pulse = new Pulse((pauseMs) => this.#hear({ kind: 'paused', pauseMs }))
   #stopAskers: Asker[] = []
   #roster: Roster
   /** Of the generation that serves. */
@@ -105,6 +105,7 @@ export class Master {
   /** Starts the workers. */
   run(): void {
     this.#distribution.start()
+    this.#pulse.start()
     this.#soon()
   }
 
@@ -183,6 +184,7 @@ export class Master {
 
   /** @returns when the next turn is due, if nothing happens before. */
   #turn(): number {
+    this.#pulse.beat()
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const { actions, wakeAtMs } = plan(this.#roster, this.#newestOptions(), monotonicMs())
       if (actions.length === 0) return wakeAtMs
@@ -192,7 +194,7 @@ export class Master {
       }
     }
     this.#log.error({ roster: this.#roster }, 'the plan does not come to rest; this is a bug in tsgi')
-    return monotonicMs() + PAUSE_MS
+    return monotonicMs() + NEXT_TRY_MS
   }
 
   #sleepUntil(wakeAtMs: number): void {
@@ -200,11 +202,7 @@ export class Master {
     if (wakeAtMs === Number.POSITIVE_INFINITY) return
     // A timer may fire a millisecond early, when there is nothing to do yet.
     const delayMs = Math.ceil(Math.max(0, wakeAtMs - monotonicMs())) + 1
-    this.#alarm = setTimeout(() => {
-      const pauseMs = monotonicMs() - wakeAtMs
-      if (pauseMs > PAUSE_MS) this.#hear({ kind: 'paused', pauseMs })
-      else this.#soon()
-    }, delayMs)
+    this.#alarm = setTimeout(() => this.#soon(), delayMs)
   }
 
   #newestOptions(): Options {

@@ -59,6 +59,7 @@ class Draft {
 
   /** Kills who is silent, too slow to come up, or too slow to leave. */
   deadlines(): void {
+    if (!this.#passed(this.#roster.lenientUntilMs)) return
     const { bootTimeoutMs, heartbeatTimeoutMs } = this.#options
     for (const worker of this.#roster.workers) {
       if (worker.killed !== undefined) {

@@ -70,6 +70,8 @@ export interface Roster {
   /** The first worker came up: from now on a failure is survived. */
   readonly everReady: boolean
   readonly exited: boolean
+  /** Until then nobody is late: the master stood still, and who stood still with it has to speak again first. */
+  readonly lenientUntilMs: number
   readonly history: History
 }
 
@@ -113,6 +115,9 @@ export type RosterEvent =
 
 export const MAX_WORKERS = 1024
 
+/** Five ticks of a worker. */
+const LENIENT_MS = 5000
+
 /** Two interrupts closer than this are one key press that came by two ways (the terminal and a parent process). */
 const SAME_KEY_PRESS_MS = 100
 
@@ -130,6 +135,7 @@ export function createRoster(workers: number): Roster {
     stop: undefined,
     everReady: false,
     exited: false,
+    lenientUntilMs: 0,
     history: {
       spawned: 0,
       spawnedBySlot: new Map(),
@@ -157,7 +163,7 @@ export function fold(roster: Roster, event: RosterEvent, nowMs: number): Roster 
     case 'acted':
       return foldAction(roster, event.action, event.pid, nowMs)
     case 'paused':
-      return { ...roster, workers: roster.workers.map((worker) => later(worker, event.pauseMs)) }
+      return foldPause(roster, event.pauseMs, nowMs)
   }
 }
 
@@ -353,10 +359,25 @@ function withWorker(roster: Roster, changed: WorkerView): Roster {
   return change(roster, changed.id, changed)
 }
 
-function later(worker: WorkerView, pauseMs: number): WorkerView {
+/**
+ * The pause does not count, and for as long again nobody is late. A machine so busy that its master stands still half of the
+ * time must not keep a worker that hangs, so the second is bounded by the first.
+ */
+function foldPause(roster: Roster, pauseMs: number, nowMs: number): Roster {
+  const { reload } = roster
+  return {
+    ...roster,
+    lenientUntilMs: Math.max(roster.lenientUntilMs, nowMs + Math.min(pauseMs, LENIENT_MS)),
+    reload: reload === undefined ? undefined : { ...reload, sinceMs: reload.sinceMs + pauseMs },
+    workers: roster.workers.map((worker) => later(worker, pauseMs, nowMs)),
+  }
+}
+
+/** What was heard after the pause was heard now, not in the future. */
+function later(worker: WorkerView, pauseMs: number, nowMs: number): WorkerView {
   const leaveByMs = worker.leaveByMs === undefined ? undefined : worker.leaveByMs + pauseMs
-  const spawnedAtMs = worker.phase === 'booting' ? worker.spawnedAtMs + pauseMs : worker.spawnedAtMs
-  return { ...worker, heardAtMs: worker.heardAtMs + pauseMs, spawnedAtMs, leaveByMs }
+  const spawnedAtMs = worker.phase === 'booting' ? Math.min(nowMs, worker.spawnedAtMs + pauseMs) : worker.spawnedAtMs
+  return { ...worker, heardAtMs: Math.min(nowMs, worker.heardAtMs + pauseMs), spawnedAtMs, leaveByMs }
 }
 
 /** Element by element; the longer one gives the length. */

@@ -261,6 +261,44 @@ describe('a hung worker', () => {
     expect(pool.hear({ kind: 'paused', pauseMs: 60_000 })).toEqual([])
     expect(pool.after(4000)).toEqual([])
   })
+
+  test('is not what it is right after a pause, when it was about to report; one that really hangs is aborted soon', () => {
+    const pool = serving(2, { heartbeatTimeoutMs: 2000 })
+    pool.after(1900)
+    pool.nowMs += 40_000
+    expect(pool.hear({ kind: 'paused', pauseMs: 40_000 })).toEqual([])
+    expect(pool.after(4900)).toEqual([])
+    expect(pool.says(2, TICK)).toEqual([])
+    expect(pool.after(100, 2)).toEqual(['SIGABRT 1'])
+  })
+
+  test('is found also where its master stands still now and then', () => {
+    const pool = serving(1, { heartbeatTimeoutMs: 5000 })
+    const done: string[] = []
+    for (let round = 0; round < 10; round += 1) {
+      pool.nowMs += 1000
+      done.push(...pool.hear({ kind: 'paused', pauseMs: 800 }), ...pool.after(2000))
+    }
+    expect(done).toContain('SIGABRT 1')
+  })
+})
+
+test('a pause does not count against who drains, boots, or waits for the configuration', () => {
+  const draining = serving(1, { gracefulTimeoutMs: 5000 })
+  expect(draining.stop('graceful')).toEqual(['drain 1'])
+  const booting = new Pool(1, { bootTimeoutMs: 7000 })
+  expect(booting.settle()).toEqual(['spawn 1 slot 1 gen 1'])
+  const configuring = serving(1, { bootTimeoutMs: 7000 })
+  expect(configuring.command({ kind: 'reload' })).toEqual(['configure 2'])
+  for (const pool of [draining, booting, configuring]) {
+    pool.after(1000, 1)
+    pool.nowMs += 40_000
+    expect(pool.hear({ kind: 'paused', pauseMs: 40_000 })).toEqual([])
+    expect(pool.after(5900, 1)).toEqual([])
+  }
+  expect(draining.after(100)).toEqual(['SIGKILL 1'])
+  expect(booting.after(100)).toEqual(['SIGKILL 1'])
+  expect(configuring.after(100, 1)).toEqual(['fail-reload 2', 'drop-reload 2'])
 })
 
 describe('a reload', () => {

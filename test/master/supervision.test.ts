@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import { describe, expect, test } from 'vitest'
+import { controlRequest } from '../../src/master/control-client.ts'
 import { isAlive } from '../support/proc.ts'
 import { until } from '../support/until.ts'
 import { gone, startFakePool } from './support/fake-pool.ts'
@@ -39,6 +40,26 @@ describe('workers', () => {
     await expect(hung).rejects.toThrow()
     await pool.server.waitForLog(/is killed with SIGABRT: heartbeat timeout/)
     expect((await pool.ask()).pid).not.toBe(pid)
+  })
+
+  test('that stood still together with their master are left alone; one that stays behind is aborted', async () => {
+    const pool = await startFakePool({ config: { workers: 4, heartbeatTimeout: '2s' } })
+    const [left, ...others] = pool.workerPids()
+    if (left === undefined) throw new Error('no worker')
+    const all = [pool.server.pid, left, ...others]
+    for (const pid of all) process.kill(pid, 'SIGSTOP')
+    const stoppedMs = performance.now()
+    await until('they stood still for longer than the timeout', () => performance.now() - stoppedMs > 3500)
+    process.kill(pool.server.pid, 'SIGCONT')
+    // The master is the first to run again: all that it could decide by the time, it has decided.
+    const ping = () => controlRequest(`unix:${pool.control}`, { command: 'ping' }, () => undefined)
+    for (let turn = 0; turn < 3; turn += 1) expect(await ping()).toMatchObject({ kind: 'ok' })
+    for (const pid of others) process.kill(pid, 'SIGCONT')
+    await pool.server.waitForLog(new RegExp(`pid ${left}\\) is killed with SIGABRT: heartbeat timeout`))
+    process.kill(left, 'SIGCONT')
+    await until('it was replaced', () => pool.workerPids().length === 4 && !pool.workerPids().includes(left))
+    expect(pool.workerPids()).toEqual(expect.arrayContaining(others))
+    expect(pool.server.lines.filter((line) => line.includes('is killed with'))).toHaveLength(1)
   })
 
   test('that break the channel are killed', async () => {
