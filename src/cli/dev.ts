@@ -55,10 +55,13 @@ export const dev: Subcommand = {
       )
     }
     const run = await prepareRun(invocation, { name: 'tsgi dev', values: DEVELOPMENT })
-    using _watch = watchSources(watchedFolder(run.application, invocation.input.cwd), (path) => {
-      printError(paintError('dim', `tsgi dev: ${path} changed`))
-      // This process is the master: what an operator sends to reload it, it sends to itself.
-      process.kill(process.pid, 'SIGHUP')
+    using _watch = watchSources(watchedFolder(run.application, invocation.input.cwd), {
+      changed: (path) => {
+        printError(paintError('dim', `tsgi dev: ${path} changed`))
+        // This process is the master: what an operator sends to reload it, it sends to itself.
+        process.kill(process.pid, 'SIGHUP')
+      },
+      ended: (why) => printError(paintError('red', `tsgi dev: no reload when a file changes: ${why}`)),
     })
     const { application, options, reload } = run
     const onListening = (): void => {

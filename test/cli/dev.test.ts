@@ -1,5 +1,6 @@
+import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
@@ -14,12 +15,18 @@ import { runTsgi } from './run-tsgi.ts'
 beforeAll(setup)
 
 /** `tsgi dev` on a port of its own. */
-async function startDev(folder: string, app: string, env: Readonly<Record<string, string>> = {}) {
+async function startDev(
+  folder: string,
+  app: string,
+  env: Readonly<Record<string, string>> = {},
+  through: readonly string[] = [],
+) {
   const listen = `127.0.0.1:${await freePort()}`
+  const [command = '', ...args] = [...through, process.execPath, commandLine, 'dev', app, '--http', listen]
   const dev = startServer({
     name: 'tsgi dev',
-    command: process.execPath,
-    args: [commandLine, 'dev', app, '--http', listen],
+    command,
+    args,
     cwd: folder,
     env,
   })
@@ -57,6 +64,37 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
   expect(await answer()).toBe('Good day')
   expect(await dev.stop()).toMatchObject({ code: 0 })
 })
+
+const GOOD = `export const application = (environ, startResponse) => (startResponse('200 OK', []), [])`
+
+test('dev passes by a folder that it may not read', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(join(folder, 'app.mjs'), GOOD)
+  mkdirSync(join(folder, 'database'), { mode: 0 })
+  const through = process.getuid?.() === 0 ? ['setpriv', '--reuid', '65534', '--regid', '65534', '--clear-groups'] : []
+  const { dev } = await startDev(folder, 'app.mjs', {}, through)
+  writeFileSync(join(folder, 'app.mjs'), `${GOOD}\n`)
+  await dev.waitForLog(/app\.mjs changed/)
+  await dev.stop()
+})
+
+/** The limit of inotify belongs to a user namespace: one of its own can have a low one. */
+const FEW_WATCHES = ['unshare', '-Ur', 'sh', '-c', 'echo 2 > /proc/sys/user/max_inotify_watches && exec "$@"', 'sh']
+const [unshare = '', ...rest] = [...FEW_WATCHES, 'true']
+
+test.skipIf(spawnSync(unshare, rest).status !== 0)(
+  'dev serves without reloading where the kernel watches no more folders, and says what to do',
+  async () => {
+    const folder = tempDir('tsgi-dev-')
+    writeFileSync(join(folder, 'app.mjs'), GOOD)
+    for (const name of ['a', 'b', 'c']) mkdirSync(join(folder, name))
+    const { dev, url } = await startDev(folder, 'app.mjs', {}, FEW_WATCHES)
+    expect((await fetch(url, { headers: { connection: 'close' } })).status).toBe(200)
+    const said = dev.lines.filter((line) => line.includes('tsgi dev: no reload'))
+    expect(said).toEqual([expect.stringContaining('sysctl fs.inotify.max_user_watches=')])
+    await dev.stop()
+  },
+)
 
 test('dev names no URL where it cannot listen', async () => {
   const folder = tempDir('tsgi-dev-')
