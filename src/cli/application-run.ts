@@ -4,15 +4,17 @@ import { resolve } from 'node:path'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import type { RawSources } from '../options/parse.ts'
 import type { Parsed } from '../options/parsed.ts'
+import { type Reloaded, reloadOptions } from '../options/reload.ts'
 import { requireListener } from '../options/rules.ts'
+import type { Options } from '../options/table.ts'
 import { START_RULES } from './start-rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
 
 export interface ApplicationRun extends Loaded {
   /** Absolute: `/srv/app/app.ts` or `/srv/app/app.ts:name`. */
   readonly application: string
-  /** Reads everything again. */
-  readonly reload: () => Promise<Parsed['options']>
+  /** Reads everything again. What needs a restart stays as it was at the start. */
+  readonly reload: () => Promise<Reloaded>
 }
 
 /** @throws TsgiError TSGI_USAGE */
@@ -29,12 +31,17 @@ export async function prepareRun(invocation: Invocation, preset?: RawSources['pr
   }
   refuseExtras(invocation, 1, 'one application is served at a time')
   const loaded = await loadOptions(input)
-  const { options } = loaded
-  const base = options.chdir ?? input.cwd
+  const folder = loaded.options.chdir ?? input.cwd
+  const settled = (options: Options) => {
+    const application = resolve(folder, namedApplication(operands, options) ?? '')
+    return { ...options, application }
+  }
+  const options = settled(loaded.options)
   return {
     ...loaded,
-    application: resolve(base, namedApplication(operands, options) ?? ''),
-    reload: async () => (await loadOptions(input)).options,
+    options,
+    application: options.application,
+    reload: async () => reloadOptions(options, settled((await loadOptions({ ...input, folder })).options)),
   }
 }
 

@@ -49,6 +49,7 @@ function label(name: string): string {
 
 function valueText(name: string, value: unknown): string {
   if (value === undefined || value === null) return '-'
+  if (Array.isArray(value)) return value.join(', ')
   if (typeof value !== 'number') return String(value)
   if (name.endsWith('Ms')) return durationText(value)
   if (name.endsWith('Bytes')) return `${(value / 1024 ** 2).toFixed(1)} MB`

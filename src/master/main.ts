@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { monotonicMs } from '../clock.ts'
 import type { TlsIdentity } from '../messages.ts'
+import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
@@ -26,7 +27,7 @@ export interface MasterRun {
   readonly application: string
   readonly options: Options
   /** Reads the options anew; what it throws fails the reload, and the old ones stay. */
-  readonly reload: () => Promise<Options>
+  readonly reload: () => Promise<Reloaded>
   /** Called once every address is bound. */
   readonly onListening?: () => void
   /** Another module than tsgi's own for the workers to run. */
@@ -74,7 +75,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
         },
         reload: async () => {
           const renewed = await run.reload()
-          tls.set(renewed, readTlsFiles(renewed))
+          tls.set(renewed.options, readTlsFiles(renewed.options))
           return renewed
         },
         adopt: (adopted) => {

@@ -1,10 +1,12 @@
 /** The loop: take in every waiting message, then plan, then act. It holds the processes; what to do with them plan.ts says. */
 
 import { monotonicMs } from '../clock.ts'
-import { asError, TsgiError } from '../errors.ts'
+import { asError } from '../errors.ts'
 import type { WorkerMessage } from '../messages.ts'
+import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
+import { configurationFailure, restartWarning } from './configuration.ts'
 import type { Asker } from './control.ts'
 import { CONTROL_COMMANDS, type ControlCommand } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
@@ -22,6 +24,7 @@ import type { WorkerEvents, WorkerProcess } from './worker-process.ts'
 export interface Setup {
   readonly generation: number
   readonly options: Options
+  readonly needRestart: Reloaded['needRestart']
   readonly listeners: readonly Listener[]
 }
 
@@ -33,7 +36,7 @@ export interface MasterStart {
   /** @throws whatever Node refuses to start a process with. */
   readonly startWorker: (slot: number, setup: Setup, events: WorkerEvents) => WorkerProcess
   /** Reads the options anew. */
-  readonly reload: () => Promise<Options>
+  readonly reload: () => Promise<Reloaded>
   /** New options are in force. */
   readonly adopt: (options: Options) => void
   readonly reopenLogs: () => void
@@ -78,7 +81,8 @@ export class Master {
     this.#start = start
     this.#log = start.log
     this.#roster = createRoster(start.options.workers)
-    this.#setup = { generation: this.#roster.generation, options: start.options, listeners: start.listeners }
+    const { options, listeners } = start
+    this.#setup = { generation: this.#roster.generation, options, needRestart: [], listeners }
     this.#distribution = new Distribution(this)
   }
 
@@ -315,9 +319,9 @@ export class Master {
   async #configure(generation: number): Promise<void> {
     let setup: Setup
     try {
-      const options = await this.#start.reload()
+      const reloaded = await this.#start.reload()
       if (!this.#isReloading(generation)) return
-      setup = { generation, options, listeners: await this.#start.sockets.bind(options) }
+      setup = { generation, ...reloaded, listeners: await this.#start.sockets.bind(reloaded.options) }
     } catch (thrown) {
       this.#hear({ kind: 'not-configured', generation, failure: configurationFailure(thrown) })
       return
@@ -339,9 +343,13 @@ export class Master {
   #commitReload(): void {
     this.#setup = this.#nextSetup ?? this.#setup
     this.#nextSetup = undefined
-    const { generation, options, listeners } = this.#setup
+    const { generation, options, needRestart, listeners } = this.#setup
     this.#start.sockets.keepOnly(listeners)
     this.#start.adopt(options)
+    for (const option of needRestart) {
+      this.#log.warn({ option: option.configKey }, restartWarning(option))
+      this.#reloads.progress(restartWarning(option))
+    }
     this.#log.debug({ generation }, `generation ${generation} is ready, the old workers drain`)
     this.#settling = setTimeout(() => this.#settle(), SETTLE_MS)
   }
@@ -351,9 +359,10 @@ export class Master {
     if (this.#settling === undefined) return
     clearTimeout(this.#settling)
     this.#settling = undefined
-    const { generation } = this.#setup
+    const { generation, needRestart } = this.#setup
     this.#log.info({ generation }, `reloaded: generation ${generation} serves`)
-    this.#reloads.end({ kind: 'ok', result: { generation } })
+    const waiting = needRestart.length > 0 ? { needRestart: needRestart.map(({ flag }) => flag) } : {}
+    this.#reloads.end({ kind: 'ok', result: { generation, ...waiting } })
   }
 
   #dropReload(generation: number, failure: Failure): void {
@@ -387,11 +396,4 @@ export class Master {
   #worker(id: number): WorkerView | undefined {
     return this.#roster.workers.find((worker) => worker.id === id)
   }
-}
-
-/** What is wrong with a configuration needs its own stack, and none of ours. */
-function configurationFailure(thrown: unknown): Failure {
-  if (thrown instanceof TsgiError) return { message: thrown.message, stack: '', exitCode: thrown.exitCode }
-  const { message, stack = '' } = asError(thrown)
-  return { message, stack, exitCode: 2 }
 }

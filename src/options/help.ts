@@ -41,7 +41,8 @@ export function optionsPage(): string {
     '',
     'Durations are seconds, or a number with its unit (`500ms`, `2m`, `1h`). Sizes are bytes, or a number with a unit of 1024',
     '(`64k`, `100m`, `2g`). A repeatable option takes an array in a file, and in its variable several values separated by',
-    'commas (`TSGI_ENV`: by line ends). `HUP` says whether a reload takes a new value; the others need a restart.',
+    'commas (`TSGI_ENV`: by line ends). `HUP` says whether a reload takes a new value; the others need a restart, and a reload',
+    'that finds one of them changed goes on with the old value and says so, in the log and to `tsgi ctl reload`.',
   ]
   for (const section of SECTIONS) {
     const options = OPTION_LIST.filter((option) => option.section === section && option.hidden === undefined)

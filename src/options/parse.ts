@@ -24,6 +24,8 @@ export interface RawSources {
   readonly file?: { readonly path: string; readonly values: Readonly<Record<string, unknown>> }
   /** Relative paths start here, or in `--chdir`, which itself starts here. */
   readonly cwd: string
+  /** Where they start instead, whatever `--chdir` says now: absolute, the folder of a master that runs. */
+  readonly folder?: string
   /** What the command asks for beyond the rules of the table: one line for each problem. */
   readonly rules?: readonly ((parsed: Parsed) => readonly string[])[]
 }
@@ -46,7 +48,7 @@ export function parseOptions(raw: RawSources): Parsed {
   }
   if (problems.length > 0) throw usageError(problems)
   // Every row put its value here, read by its own kind: this is the record that the table describes.
-  const options = withAbsolutePaths(values, raw.cwd) as unknown as Options
+  const options = withAbsolutePaths(values, raw) as unknown as Options
   const parsed = { options, sources: Object.fromEntries(sources) as unknown as Parsed['sources'] }
   const broken = [...findProblems(parsed), ...(raw.rules ?? []).flatMap((rule) => rule(parsed))]
   if (broken.length > 0) throw usageError(broken)
@@ -122,14 +124,18 @@ function didYouMean(name: string, candidates: readonly string[]): string {
 }
 
 /** A daemon's paths must mean the same wherever and whenever they are read. */
-function withAbsolutePaths(values: ReadonlyMap<OptionKey, unknown>, cwd: string): Record<string, unknown> {
+function withAbsolutePaths(
+  values: ReadonlyMap<OptionKey, unknown>,
+  { cwd, folder }: RawSources,
+): Record<string, unknown> {
   const chdir = values.get('chdir')
-  const base = typeof chdir === 'string' ? resolve(cwd, chdir) : cwd
+  const wanted = typeof chdir === 'string' ? resolve(cwd, chdir) : undefined
+  const base = folder ?? wanted ?? cwd
   const anchored = OPTION_LIST.map(({ key, kind }): [OptionKey, unknown] => {
     // The configuration file was found before --chdir could be known.
-    const folder = key === 'config' ? cwd : base
+    const start = key === 'config' ? cwd : base
     const value = values.get(key)
-    return [key, kind.anchor === undefined ? value : kind.anchor(value, folder)]
+    return [key, kind.anchor === undefined ? value : kind.anchor(value, start)]
   })
-  return { ...Object.fromEntries(anchored), ...(typeof chdir === 'string' ? { chdir: base } : {}) }
+  return { ...Object.fromEntries(anchored), ...(wanted === undefined ? {} : { chdir: wanted }) }
 }

@@ -38,7 +38,7 @@ export const option = <const Flag extends `--${string}`, Out, In>(
 ): OptionRow<Flag, Out, In> => row
 
 export const listener = <const Flag extends `--${string}`>(flagName: Flag, help: string) =>
-  option({ flag: flagName, section: 'Listeners', kind: list(address), help, reload: false })
+  option({ flag: flagName, section: 'Listeners', kind: list(address), help, reload: true })
 
 export const seconds = <const Flag extends `--${string}`>(flagName: Flag, value: string, help: string) =>
   option({ flag: flagName, section: 'Timeouts', kind: duration, default: value, help, reload: true })

@@ -323,7 +323,7 @@ export const OPTIONS = {
     section: 'Operations',
     kind: optional(path('FILE')),
     help: 'Read this configuration file instead of tsgi.config.ts, .js, .mjs or .json in the current folder.',
-    reload: false,
+    reload: true,
     notInFile: true,
   }),
 

@@ -1,11 +1,13 @@
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
+import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { startTsgi } from '../support/tsgi.ts'
+import { commandLine, startTsgi } from '../support/tsgi.ts'
+import { until } from '../support/until.ts'
 import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
@@ -53,6 +55,50 @@ describe('tsgi ctl', () => {
     expect(stderr).toContain('the database is not there')
     expect(stderr).toMatch(/at .*app\.mjs:1/)
     expect(tsgi.workerPids()).toContain(after)
+  })
+
+  test('reload keeps what needs a restart as it was, and names it', async () => {
+    const folder = tempDir('tsgi-ctl-')
+    const at = (name: string): string => join(folder, name)
+    const configure = (config: object): void => writeFileSync(at('tsgi.config.json'), JSON.stringify(config))
+    for (const name of ['a', 'b']) {
+      mkdirSync(at(name))
+      writeFileSync(at(`${name}/app.mjs`), GOOD)
+    }
+    const before = { app: 'app.mjs', chdir: 'a', uwsgi: './x.sock', control: './ctl.sock', workers: 1 }
+    configure({ ...before, logFile: './tsgi.log', pidfile: './tsgi.pid', socketMode: '0600' })
+    const server = startServer({ name: 'tsgi', command: process.execPath, args: [commandLine, 'serve'], cwd: folder })
+    await until(
+      'it serves',
+      () => existsSync(at('a/tsgi.log')) && /"ready: /.test(readFileSync(at('a/tsgi.log'), 'utf8')),
+    )
+
+    configure({
+      app: 'other.mjs',
+      chdir: 'b',
+      uwsgi: ['./x.sock', './y.sock'],
+      control: './new.sock',
+      workers: 2,
+      logFile: './new.log',
+      pidfile: './new.pid',
+      socketMode: '0666',
+    })
+    const names = ['--socket-mode', '--app', '--chdir', '--control', '--pidfile', '--log-file']
+    const { code, stdout, stderr } = await runTsgi(['ctl', 'reload', '--control', at('a/ctl.sock')])
+    expect(code).toBe(0)
+    expect(stdout).toBe(`generation    2\nneed restart  ${names.join(', ')}\n`)
+    for (const name of names) expect(stderr).toMatch(new RegExp(`^${name} \\(\\w+ in .*: restart to change it$`, 'm'))
+    const again = await runTsgi(['ctl', 'reload', '--json', '--control', at('a/ctl.sock')])
+    expect(JSON.parse(again.stdout)).toEqual({ generation: 3, needRestart: names })
+
+    // Relative paths start where they did: what a reload takes is beside what it found there.
+    expect(readdirSync(at('a')).sort()).toEqual(['app.mjs', 'ctl.sock', 'tsgi.log', 'tsgi.pid', 'x.sock', 'y.sock'])
+    expect(readdirSync(at('b'))).toEqual(['app.mjs'])
+    expect(statSync(at('a/x.sock')).mode & 0o777).toBe(0o600)
+    const log = readFileSync(at('a/tsgi.log'), 'utf8')
+    expect(log).toMatch(/"level":"warn".*"msg":"--control \(control in .*restart to change it"/)
+    expect(log).toMatch(/"name":"tsgi".*generation 3 serves/)
+    expect(await server.stop()).toEqual({ code: 0, signal: null })
   })
 
   test('scale changes the pool, and stop waits until all have left', async () => {

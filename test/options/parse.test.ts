@@ -196,10 +196,13 @@ describe('the table', () => {
 })
 
 test('a reload takes what can change and names what waits for a restart', () => {
-  const before = parseOptions(raw({ workers: '2', uwsgi: ['/run/a.sock'], backlog: '10' })).options
-  const after = parseOptions(raw({ workers: '3', uwsgi: ['/run/b.sock'], backlog: '10' })).options
+  const before = parseOptions(
+    raw({ workers: '2', uwsgi: ['/run/a.sock'], control: '/run/a.ctl', backlog: '10' }),
+  ).options
+  const after = parseOptions(
+    raw({ workers: '3', uwsgi: ['/run/b.sock'], control: '/run/b.ctl', backlog: '10' }),
+  ).options
   const { options, needRestart } = reloadOptions(before, after)
-  expect(options.workers).toBe(3)
-  expect(options.uwsgi).toEqual(['unix:/run/a.sock'])
-  expect(needRestart).toEqual(['--uwsgi'])
+  expect(options).toMatchObject({ workers: 3, uwsgi: ['unix:/run/b.sock'], control: 'unix:/run/a.ctl' })
+  expect(needRestart.map(({ flag }) => flag)).toEqual(['--control'])
 })

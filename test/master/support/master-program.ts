@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { asError, TsgiError } from '../../../src/errors.ts'
 import { runMaster } from '../../../src/master/main.ts'
 import { parseOptions } from '../../../src/options/parse.ts'
+import { reloadOptions } from '../../../src/options/reload.ts'
 import type { Options } from '../../../src/options/table.ts'
 
 const [application = '', configPath = ''] = process.argv.slice(2)
@@ -14,11 +15,13 @@ function readOptions(): Options {
   return parseOptions({ flags: new Map(), environment: {}, cwd: process.cwd(), file }).options
 }
 
+const options = readOptions()
+
 try {
   process.exitCode = await runMaster({
     application,
-    options: readOptions(),
-    reload: async () => readOptions(),
+    options,
+    reload: async () => reloadOptions(options, readOptions()),
     workerMain: new URL('./fake-worker.ts', import.meta.url).pathname,
   })
 } catch (thrown) {

@@ -1,0 +1,16 @@
+/** What is told of a configuration that was read again. */
+
+import { asError, TsgiError } from '../errors.ts'
+import type { Reloaded } from '../options/reload.ts'
+import type { Failure } from './actions.ts'
+
+/** What is wrong with a configuration needs its own stack, and none of ours. */
+export function configurationFailure(thrown: unknown): Failure {
+  if (thrown instanceof TsgiError) return { message: thrown.message, stack: '', exitCode: thrown.exitCode }
+  const { message, stack = '' } = asError(thrown)
+  return { message, stack, exitCode: 2 }
+}
+
+export function restartWarning({ flag, configKey }: Reloaded['needRestart'][number]): string {
+  return `${flag} (${configKey} in the configuration file) has another value than at the start: restart to change it`
+}
