@@ -80,6 +80,9 @@ ${table(['Framework', 'Version', 'Example', 'What was run', 'Result'], rows)}
 \`@opentelemetry/instrumentation-http\` makes a server span for each request, with the route of the framework and the status.
 It has to be enabled before the application loads its framework, as everywhere.
 
+Below a mount (\`--mount\`, \`dispatch\`) a framework sees the whole path, mount included, as the client sent it: its routes name
+the mount ([middleware.md](middleware.md#applications-of-other-interfaces)).
+
 A file that makes several servers listen is served by the first, or by the one that \`--app-port\` names; the log says what
 became of the others. A \`fetch\` application that keeps \`Request\` or \`Response\` while it is loaded (\`class X extends Request\`)
 is started with \`--interface fetch\`, which has tsgi's own classes in place before.

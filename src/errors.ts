@@ -99,6 +99,10 @@ export const ERRORS = table({
   TSGI_APP_BAD_CHUNK: { kind: 'application', help: 'A chunk is not a Uint8Array.' },
   TSGI_APP_BAD_BODY: { kind: 'application', help: 'The returned value is not an iterable of Uint8Array.' },
   TSGI_APP_TOO_LONG: { kind: 'application', help: 'More bytes were written than Content-Length promised.' },
+  TSGI_APP_INPUT_TAKEN: {
+    kind: 'application',
+    help: 'toNode: another handler, such as a body parser, read the request body before the application could.',
+  },
   TSGI_APP_INVALID: { kind: 'application', help: 'validate() found the interface broken, by either side.' },
   TSGI_APP_TOO_SHORT: { kind: 'application', help: 'The body ended before Content-Length was reached.' },
 })

@@ -107,6 +107,14 @@ function headerOf(name: string): HeaderName | null {
   return { lower, title: lower.replace(/(?:^|-)[a-z]/g, (start) => start.toUpperCase()) }
 }
 
+const UNAMBIGUOUS = /^[A-Za-z0-9-]+$/
+
+/**
+ * Whether a name, as a client wrote it, is that of one variable without doubt: `X_A` and `X-A` would become one, and a proxy may have
+ * checked only the other. Front servers drop all others too (nginx: ignore_invalid_headers, underscores_in_headers).
+ */
+export const isUnambiguous = (header: string): boolean => UNAMBIGUOUS.test(header)
+
 /** The variable of a request header: `CONTENT_TYPE`, `CONTENT_LENGTH`, else `HTTP_` and the name. */
 export function headerVariable(header: string): string {
   const name = header.toUpperCase().replaceAll('-', '_')

@@ -5,7 +5,7 @@ import { TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
 import { percentDecoded } from '../gateway/path.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { headerVariable } from '../gateway/variable-names.ts'
+import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
 
 export interface EmbeddedOptions {
   /** The application failed, or the gateway has something to say. Default: console.error. */
@@ -47,6 +47,8 @@ export interface Described {
   readonly method: string
   /** Origin form: `/path?query`. */
   readonly target: string
+  /** What of the path of `target`, as it stands there, is SCRIPT_NAME: `''` or `/x`. Default `''`. */
+  readonly mount?: string
   readonly scheme: string
   readonly protocol: string
   readonly host: string | undefined
@@ -58,16 +60,20 @@ export interface Described {
 /** The variables of a request that no gateway has seen. */
 export function paramsOf(request: Described): string[] {
   const at = request.target.indexOf('?')
-  const path = at < 0 ? request.target : request.target.slice(0, at)
+  const whole = at < 0 ? request.target : request.target.slice(0, at)
+  const { mount = '' } = request
   const [, name, port] = /^(.*?)(?::([0-9]+))?$/.exec(request.host ?? '') ?? []
   const params = [
     ...['REQUEST_METHOD', request.method, 'REQUEST_URI', request.target, 'REQUEST_SCHEME', request.scheme],
-    ...['PATH_INFO', percentDecoded(path), 'QUERY_STRING', at < 0 ? '' : request.target.slice(at + 1)],
+    ...['SCRIPT_NAME', percentDecoded(mount), 'PATH_INFO', percentDecoded(whole.slice(mount.length))],
+    ...['QUERY_STRING', at < 0 ? '' : request.target.slice(at + 1)],
     ...['SERVER_PROTOCOL', request.protocol, 'SERVER_NAME', name ?? '', 'SERVER_PORT', port ?? ''],
   ]
   if (request.remoteAddress !== undefined) params.push('REMOTE_ADDR', request.remoteAddress)
   if (request.remotePort !== undefined) params.push('REMOTE_PORT', String(request.remotePort))
-  for (const [header, value] of request.headers) params.push(headerVariable(header), value)
+  for (const [header, value] of request.headers) {
+    if (isUnambiguous(header)) params.push(headerVariable(header), value)
+  }
   return params
 }
 

@@ -1,11 +1,9 @@
 /** The Headers of a request, read from the variables; a real Headers object is made when more than reading is asked. */
 
 import type { RequestSource } from '../gateway/request-source.ts'
-import { headerVariable } from '../gateway/variable-names.ts'
+import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
 import { delegate } from './native-fetch.ts'
 
-/** Names that stand for exactly one variable: an underscore would be taken for a hyphen. */
-const PLAIN_NAME = /^[A-Za-z0-9-]+$/
 const MAX_REMEMBERED = 1024
 const keys = new Map<string, string>()
 
@@ -60,7 +58,7 @@ export class LazyHeaders {
 function variableOf(name: string): string | undefined {
   const known = keys.get(name)
   if (known !== undefined) return known
-  if (typeof name !== 'string' || !PLAIN_NAME.test(name)) return undefined
+  if (typeof name !== 'string' || !isUnambiguous(name)) return undefined
   const key = headerVariable(name)
   if (keys.size < MAX_REMEMBERED) keys.set(name, key)
   return key

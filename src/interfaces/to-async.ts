@@ -15,9 +15,12 @@ export function toAsync(application: Application, options: EmbeddedOptions = {})
         const sink = new AsyncSink(send, resolve, reject)
         // What an outer layer changed in the scope, it changed in the environ as well, or the application does not see it.
         const exchange = createExchange(sink, options, scope.environ)
-        scope.signal.addEventListener('abort', () => exchange.abort(clientLeft()), { once: true })
+        const leave = (): void => exchange.abort(clientLeft())
+        scope.signal.addEventListener('abort', leave, { once: true })
         exchange.run(handler, paramsOfEnviron(scope.environ))
         void feed(receive, exchange, sink)
+        // A signal that is aborted already fires no event.
+        if (scope.signal.aborted) leave()
       }),
   })
 }

@@ -36,6 +36,8 @@ export function toFetch(
       )
       if (body === null) exchange.input.end()
       else void feed(body, exchange, sink)
+      // A signal that is aborted already fires no event.
+      if (request.signal.aborted) leave()
     })
 }
 

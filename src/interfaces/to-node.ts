@@ -2,10 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Application, HeaderList } from '../application.ts'
+import { TsgiError } from '../errors.ts'
+import type { RequestInput } from '../gateway/input.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { drained } from './drained.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
+import { locationOf } from './mounted.ts'
 
 export function toNode(
   application: Application,
@@ -19,7 +22,7 @@ export function toNode(
       handler,
       paramsOf({
         method: request.method ?? 'GET',
-        target: request.url ?? '/',
+        ...locationOf(request),
         scheme: encrypted ? 'https' : 'http',
         protocol: `HTTP/${request.httpVersion}`,
         host: request.headers.host,
@@ -28,12 +31,37 @@ export function toNode(
         remotePort: request.socket.remotePort,
       }),
     )
-    request.on('data', (chunk: Buffer) => exchange.input.push(chunk))
-    request.on('end', () => exchange.input.end())
-    response.on('close', () => {
+    feed(request, exchange.input)
+    const leave = (): void => {
       if (!response.writableFinished) exchange.abort(clientLeft())
-    })
+    }
+    if (response.destroyed) leave()
+    else response.on('close', leave)
   }
+}
+
+/** What handlers before this one did not read. Less than the client sent is an error and no end: half of a body is none. */
+function feed(request: IncomingMessage, input: RequestInput): void {
+  if (request.readableEnded || request.destroyed) {
+    if (request.readableEnded && !request.readableDidRead) input.end()
+    else input.fail(inputTaken())
+    return
+  }
+  const announced = Number(request.headers['content-length'] ?? 0)
+  let bytes = 0
+  request.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    input.push(chunk)
+  })
+  request.on('end', () => {
+    if (bytes < announced) input.fail(inputTaken())
+    else input.end()
+  })
+}
+
+function inputTaken(): TsgiError {
+  const message = 'another handler, such as a body parser, has read the request body: put toNode before it'
+  return new TsgiError('TSGI_APP_INPUT_TAKEN', message)
 }
 
 function pairs(raw: readonly string[]): [string, string][] {

@@ -3,15 +3,11 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { percentDecoded } from '../gateway/path.ts'
+import { isUnambiguous } from '../gateway/variable-names.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
 
 /** RFC 9112 section 3.2.2: what a client sends to a proxy; the host in it counts, not the field. */
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]*)(.*)$/is
-/**
- * Names that are a variable's without doubt: `X_A` and `X-A` would become one, and a proxy may have checked only the other.
- * nginx drops the same (ignore_invalid_headers, underscores_in_headers).
- */
-const HEADER_NAME = /^[A-Za-z0-9-]+$/
 const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i
 
 /** @param source who connected, as a PROXY protocol header says: stronger than the peer of the socket */
@@ -37,7 +33,7 @@ export function variablesOf(request: IncomingMessage, source: Endpoint | undefin
   if (authority !== undefined) params.push('HTTP_HOST', authority)
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
-    if (!HEADER_NAME.test(name)) continue
+    if (!isUnambiguous(name)) continue
     const variable = name.toUpperCase().replaceAll('-', '_')
     // A body arrives without its chunks' framing.
     if (variable === 'TRANSFER_ENCODING' || (variable === 'HOST' && authority !== undefined)) continue

@@ -1,7 +1,10 @@
+import { once } from 'node:events'
 import http from 'node:http'
+import net, { type AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import express from 'express'
 import { describe, expect, test } from 'vitest'
-import type { Application } from '../../src/application.ts'
+import type { Application, Environ } from '../../src/application.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import { fromAsync, fromFetch, fromNode } from '../../src/interfaces/convert.ts'
 import { toAsync } from '../../src/interfaces/to-async.ts'
@@ -76,4 +79,155 @@ test('an application is a route of Express', async () => {
   const server = fromNode(http.createServer(app))
   expect((await requestInMemory(server, { path: '/environ' })).text).toBe('GET  undefined|')
   expect((await requestInMemory(server, { path: '/' })).text).toBe('other')
+})
+
+/** Says where it stands. */
+const place: Application = (environ, startResponse) => {
+  startResponse('200 OK', [])
+  const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = environ
+  return [Buffer.from([SCRIPT_NAME, PATH_INFO, QUERY_STRING, environ['REQUEST_URI']].join(' | '), 'latin1')]
+}
+
+describe('below a mount of Express', () => {
+  const app = express()
+  app.use('/api', express.Router().use('/:tenant', toNode(place)))
+  app.use('/old', (request, _reply, next) => {
+    request.url = '/new?y'
+    next()
+  })
+  app.use('/old', toNode(place))
+  app.use(toNode(place))
+  const server = fromNode(app)
+
+  test.each([
+    ['/', ' | / |  | /'],
+    ['/x%20y?q', ' | /x y | q | /x%20y?q'],
+    ['/api/caf%C3%A9/x%2Fy?q=1', '/api/caf\u00c3\u00a9 | /x/y | q=1 | /api/caf%C3%A9/x%2Fy?q=1'],
+    ['/api/acme', '/api/acme |  |  | /api/acme'],
+    ['/api/acme?q', '/api/acme |  | q | /api/acme?q'],
+    ['/api/acme/', '/api/acme | / |  | /api/acme/'],
+    ['/old/x', '/old | /new | y | /old/new?y'],
+  ])('%s is told as it would be below a mount of tsgi', async (path, expected) => {
+    expect((await requestInMemory(server, { path })).body).toEqual(Buffer.from(expected, 'latin1'))
+  })
+})
+
+/** Connect sets `originalUrl` and no `baseUrl`. */
+test.each([
+  ['/mnt/x?q', '/x?q', '/mnt | /x | q | /mnt/x?q'],
+  ['/mnt', '/', '/mnt |  |  | /mnt'],
+  ['/mnt?q', '/?q', '/mnt |  | q | /mnt?q'],
+  ['/mnt/', '/', '/mnt | / |  | /mnt/'],
+  ['/gone/x', '/index.html', ' | /index.html |  | /index.html'],
+])('below a mount of Connect %s is %s', async (originalUrl, url, expected) => {
+  const listener = toNode(place)
+  const server = fromNode((request, response) => listener(Object.assign(request, { originalUrl, url }), response))
+  expect((await requestInMemory(server, { path: originalUrl })).text).toBe(expected)
+})
+
+describe('behind handlers of Express that read', () => {
+  const reading: Application = async (environ, startResponse) => {
+    const body = await environ['tsgi.input'].read()
+    startResponse('200 OK', [])
+    return [Buffer.from(`read ${Buffer.from(body)}`)]
+  }
+  const errors: unknown[] = []
+  const app = express()
+  app.use('/parsed', express.json())
+  app.use('/half', (request, _reply, next) => {
+    request.once('readable', () => {
+      request.read(2)
+      next()
+    })
+  })
+  app.use('/half', toNode(reading, { onError: (error) => errors.push(error) }))
+  app.use('/parsed/unread', toNode(place))
+  app.use(toNode(reading, { onError: (error) => errors.push(error) }))
+  const server = fromNode(app)
+  const post = (path: string, type: string, body: string) =>
+    requestInMemory(server, { method: 'POST', path, body, headers: [['Content-Type', type]] })
+
+  test.each(['/parsed', '/half'])('%s: what of the body is gone is an error, and no end', async (path) => {
+    errors.length = 0
+    expect((await post(path, 'application/json', '{"a":1}')).status).toBe(500)
+    expect(errors).toMatchObject([{ code: 'TSGI_APP_INPUT_TAKEN' }])
+  })
+
+  test('who reads no body is not concerned', async () => {
+    expect((await post('/parsed/unread', 'application/json', '{"a":1}')).status).toBe(200)
+  })
+
+  test('a body that they left alone is whole, and none is an end', async () => {
+    expect((await post('/parsed', 'text/plain', 'whole')).text).toBe('read whole')
+    expect((await post('/parsed', 'application/json', '')).text).toBe('read ')
+    expect((await requestInMemory(server, { path: '/parsed' })).text).toBe('read ')
+  })
+
+  test('a stream that ended without a byte is an end', async () => {
+    const listener = toNode(reading)
+    const ended = http.createServer((request, response) => {
+      request.resume().once('end', () => listener(request, response))
+    })
+    expect((await requestInMemory(fromNode(ended))).text).toBe('read ')
+  })
+})
+
+const leaving =
+  (tell: (reason: unknown) => void): Application =>
+  (environ) =>
+    new Promise((_resolve, reject) => {
+      environ['tsgi.signal'].addEventListener('abort', () => {
+        tell(environ['tsgi.signal'].reason)
+        reject(environ['tsgi.signal'].reason)
+      })
+    })
+
+async function connectedTo(server: http.Server): Promise<net.Socket> {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  // A TCP server that listens has an AddressInfo.
+  const { port } = server.address() as AddressInfo
+  return net.connect(port, '127.0.0.1')
+}
+
+test('a client that left before the application was called has left', async () => {
+  const reasons: unknown[] = []
+  const gone = AbortSignal.abort()
+  const application = leaving((reason) => reasons.push(reason))
+  await expect(toFetch(application)(new Request('http://a.example/', { signal: gone }))).rejects.toThrow()
+  const listener = toNode(application)
+  const server = http.createServer((request, response) => {
+    response.once('close', () => listener(request, response))
+  })
+  const leave = new AbortController()
+  const app = toAsync(application)
+  const late: typeof app = async (scope, receive, send) => {
+    leave.abort()
+    if (scope.type === 'http' && !scope.signal.aborted) await once(scope.signal, 'abort')
+    return app(scope, receive, send)
+  }
+  await requestInMemory(fromAsync(late), { signal: leave.signal })
+  const client = await connectedTo(server)
+  client.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(server, 'request')
+  client.destroy()
+  await expect.poll(() => reasons.length).toBe(3)
+  server.close()
+  expect(reasons).toMatchObject(Array(3).fill({ code: 'TSGI_CLIENT_DISCONNECTED' }))
+})
+
+test('names of headers that only look like another’s are not passed on', async () => {
+  const seen: Environ[] = []
+  const saying: Application = async (environ, startResponse) => {
+    seen.push(environ)
+    startResponse('200 OK', [])
+    return [await environ['tsgi.input'].read()]
+  }
+  const server = http.createServer(toNode(saying))
+  const client = await connectedTo(server)
+  const head = ['POST / HTTP/1.1', 'Host: a', 'Connection: close', 'Content-Length: 8', 'Content-Type: a/b', 'X-H: 1']
+  client.write([...head, 'Content_Length: 3', 'Content_Type: evil/x', 'X_H: 2', 'X.H: 3', '', '12345678'].join('\r\n'))
+  expect(await text(client)).toMatch(/\r\n\r\n12345678$/)
+  server.close()
+  expect(seen).toMatchObject([{ CONTENT_LENGTH: '8', CONTENT_TYPE: 'a/b', HTTP_X_H: '1' }])
+  expect(Object.keys(seen[0] ?? {}).filter((name) => name.includes('.H'))).toEqual([])
 })
