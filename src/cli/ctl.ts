@@ -2,9 +2,11 @@
 
 import { controlRequest } from '../master/control-client.ts'
 import { CONTROL_COMMANDS, type ControlCommand, type ControlCommandName } from '../master/control-messages.ts'
+import { MAX_WORKERS } from '../master/roster.ts'
 import { nearest } from '../nearest.ts'
-import { loadOptions } from '../options/load.ts'
-import { usageError } from '../options/parse.ts'
+import { count, readValue } from '../options/kinds.ts'
+import { type LoadInput, loadOptions } from '../options/load.ts'
+import { parseOptions, usageError } from '../options/parse.ts'
 import type { OptionKey } from '../options/table.ts'
 import { resultText } from './result-text.ts'
 import { type Invocation, refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
@@ -18,7 +20,8 @@ export const ctl: Subcommand = {
   summary: 'Ask or command a running tsgi over its control socket.',
   description:
     'Sends COMMAND to the tsgi that was started with the same --control address, waits for the outcome, and ends with ' +
-    'an exit code that tells it. Where the address is in tsgi.config.ts or TSGI_CONTROL it need not be repeated.',
+    'an exit code that tells it. Where the address is in tsgi.config.ts or TSGI_CONTROL it need not be repeated; where it ' +
+    'is given, the file is not read.',
   options: VISIBLE_OPTIONS.filter((option) => TAKEN.includes(option.key)),
   extras: [{ usage: '--json', help: 'Print the answer as JSON.' }],
   notes: () =>
@@ -32,11 +35,22 @@ export const ctl: Subcommand = {
   ],
   run: async (invocation) => {
     const command = readCommand(invocation)
-    const { options } = await loadOptions(invocation.input)
-    if (options.control === undefined) throw usageError([NO_CONTROL])
+    const control = await controlAddress(invocation.input)
+    if (control === undefined) throw usageError([NO_CONTROL])
     const inJson = invocation.extras['json'] === true
-    return carryOut(options.control, command, inJson)
+    return carryOut(control, command, inJson)
   },
+}
+
+/** @throws TsgiError TSGI_USAGE */
+async function controlAddress(input: LoadInput): Promise<string | undefined> {
+  const { TSGI_CONTROL, TSGI_CHDIR } = input.environment
+  const isGiven = input.flags.has('control') || (TSGI_CONTROL ?? '') !== ''
+  // A broken configuration is no reason not to reach the tsgi that was started with a good one.
+  const { options } = isGiven
+    ? parseOptions({ ...input, environment: { TSGI_CONTROL, TSGI_CHDIR } })
+    : await loadOptions(input)
+  return options.control
 }
 
 const NO_CONTROL =
@@ -52,9 +66,9 @@ function readCommand(invocation: Invocation): ControlCommand {
   if (!isCommandName(name)) throw usageError([unknownCommand(name)])
   if (name === 'scale') {
     refuseExtras(invocation, 2, 'scale takes one number')
-    const workers = Number(value)
-    if (Number.isInteger(workers) && workers >= 1 && workers <= 1024) return { command: 'scale', workers }
-    throw usageError([`scale: how many workers? Say a number from 1 to 1024, as in tsgi ctl scale 4`])
+    const workers = readValue(count(1, MAX_WORKERS), value)
+    if (workers.ok) return { command: 'scale', workers: workers.value }
+    throw usageError([`scale: how many workers? Say a number from 1 to ${MAX_WORKERS}, as in tsgi ctl scale 4`])
   }
   refuseExtras(invocation, 1, `${name} takes no value`)
   return { command: name }

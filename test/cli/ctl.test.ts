@@ -124,6 +124,29 @@ describe('tsgi ctl', () => {
     expect(stderr).toContain(`unix:${path} is no control socket of tsgi: is this what was given to --control?`)
   })
 
+  test.each(['1e2', '0x2', '1.0', '0', '1025', ''])(
+    'scale %j is no number of workers, and nobody is asked',
+    async (value) => {
+      const { code, stderr } = await runTsgi(['ctl', 'scale', value, '--control', join(tempDir(), 'none.sock')])
+      expect(code).toBe(2)
+      expect(stderr).toBe('tsgi: scale: how many workers? Say a number from 1 to 1024, as in tsgi ctl scale 4\n')
+    },
+  )
+
+  test('reaches a given address whatever the configuration file has become', async () => {
+    const folder = tempDir()
+    writeFileSync(join(folder, 'tsgi.config.json'), '{ "workerz": 2 }')
+    const asked = `no tsgi answers on unix:${join(folder, 'ctl.sock')} (ENOENT)`
+    const byFlag = await runTsgi(['ctl', 'stop', '--control', './ctl.sock'], { cwd: folder })
+    expect(byFlag.stderr).toContain(asked)
+    const env = { TSGI_CONTROL: './ctl.sock', TSGI_WORKERS: 'many' }
+    expect((await runTsgi(['ctl', 'stop'], { cwd: folder, env })).stderr).toContain(asked)
+    expect(await runTsgi(['ctl', 'stop'], { cwd: folder })).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('workerz'),
+    })
+  })
+
   test('takes the address from the configuration that serve took it from', async () => {
     const folder = tempDir()
     writeFileSync(join(folder, 'tsgi.config.json'), '{ "control": "./some.sock" }')
