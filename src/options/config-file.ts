@@ -31,12 +31,16 @@ export interface ConfigFile {
  * @param given what --config or TSGI_CONFIG says; without it the file in `cwd` is taken, if there is one
  * @throws TsgiError TSGI_USAGE
  */
-export async function readConfigFile(given: string | undefined, cwd: string): Promise<ConfigFile | undefined> {
+export async function readConfigFile(
+  given: string | undefined,
+  cwd: string,
+  timeoutMs = READ_TIMEOUT_MS,
+): Promise<ConfigFile | undefined> {
   const path = given === undefined ? findConfigFile(cwd) : resolve(cwd, given)
   if (path === undefined) return undefined
   if (!existsSync(path)) throw usage(path, 'there is no such file')
   if (path.endsWith('.json')) return { path, values: await readJson(path) }
-  if (/\.[cm]?[jt]s$/.test(path)) return { path, values: await readModule(path) }
+  if (/\.[cm]?[jt]s$/.test(path)) return { path, values: await readModule(path, timeoutMs) }
   throw usage(path, 'a configuration file ends in .ts, .js, .mjs or .json')
 }
 
@@ -59,11 +63,13 @@ async function readJson(path: string): Promise<Record<string, unknown>> {
   return { ...values }
 }
 
-async function readModule(path: string): Promise<Readonly<Record<string, unknown>>> {
+async function readModule(path: string, timeoutMs: number): Promise<Readonly<Record<string, unknown>>> {
   const child = spawn(process.execPath, [...childProgram(), path], {
     // What the file prints is no output of ours.
     stdio: ['ignore', 2, 2, 'pipe'],
-    timeout: READ_TIMEOUT_MS,
+    timeout: timeoutMs,
+    // Nor may one that listens for SIGTERM.
+    killSignal: 'SIGKILL',
   })
   const exited = new Promise<string>((settle, fail) => {
     child.once('error', fail)
@@ -73,6 +79,7 @@ async function readModule(path: string): Promise<Readonly<Record<string, unknown
   if (pipe === null || pipe === undefined || !('read' in pipe))
     throw usage(path, 'no pipe to the process that reads it')
   const [bytes, end] = await Promise.all([buffer(pipe), exited])
+  if (bytes.length === 0 && child.killed) throw usage(path, `it was not read within ${timeoutMs / 1000} s`)
   if (bytes.length === 0) throw usage(path, `it ended the process that reads it (${end})`)
   // Written by config-child.ts of this same version.
   const answer = unpack(bytes) as ConfigAnswer

@@ -281,17 +281,28 @@ function readItem<Out, In>(kind: Kind<Out, In>, item: unknown, context: Context)
   return []
 }
 
-/** Lists of NAME=VALUE may be an object in a file: `env: { NAME: 'VALUE' }`. */
-export function variables(): Kind<readonly string[], string | readonly string[] | Readonly<Record<string, string>>> {
+type VariableRecord = Readonly<Record<string, string | number | boolean | undefined>>
+
+/** Lists of NAME=VALUE may be an object in a file: `env: { NAME: 'VALUE' }`, where `undefined` is no variable. */
+export function variables(): Kind<readonly string[], string | readonly string[] | VariableRecord> {
   const many = list(nameValue, /\n+/)
-  const input = z.custom<string | readonly string[] | Readonly<Record<string, string>>>(isPresent)
+  const input = z.custom<string | readonly string[] | VariableRecord>(isPresent)
   const schema = read(input, (raw, context) => {
     const isRecord = typeof raw === 'object' && !Array.isArray(raw)
-    const pairs = isRecord ? Object.entries(raw).map(([name, value]) => `${name}=${value}`) : raw
+    const pairs = isRecord ? Object.entries(raw).flatMap(([name, value]) => readPair(name, value, context)) : raw
     return readItem(many, pairs, context)[0] ?? []
   })
   // A list that is shown or logged must not show secrets.
   return { ...many, schema, format: (pairs) => pairs.map((pair) => pair.replace(/=.*$/s, '=...')).join(' ') }
+}
+
+/** @param value of a file: of any type */
+function readPair(name: string, value: unknown, context: Context): string[] {
+  const isText = ['string', 'number', 'boolean'].includes(typeof value)
+  if (!isText && value !== undefined) {
+    refuse(context, `${name}: expected a string, a number or a boolean, not ${describe(value)}`)
+  }
+  return isText ? [`${name}=${value}`] : []
 }
 
 export type ReadValue<Out> =

@@ -78,6 +78,15 @@ describe('a configuration file', () => {
     await expect(readConfigFile(undefined, folder)).rejects.toThrow(words)
   })
 
+  test('that waits for something for too long is given up', async () => {
+    write(
+      'tsgi.config.mjs',
+      "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000); await new Promise(() => {})",
+    )
+    const reading = readConfigFile(undefined, folder, 1500)
+    await expect(reading).rejects.toThrow('tsgi.config.mjs: it was not read within 1.5 s')
+  })
+
   test('that is given must exist', async () => {
     await expect(readConfigFile('other.ts', folder)).rejects.toThrow('there is no such file')
   })
@@ -92,6 +101,15 @@ describe('a configuration file', () => {
     write('tsgi.config.js', 'export default {}')
     await expect(readConfigFile(undefined, folder)).rejects.toThrow('--config')
   })
+})
+
+test('a variable that was not set where the configuration file was read is not set for the workers', async () => {
+  write(
+    'tsgi.config.mjs',
+    'export default { env: { A: process.env.NOT_SET_ANYWHERE, B: 2 }, environ: { C: undefined } }',
+  )
+  const { options } = await loadOptions({ flags: new Map(), environment: {}, cwd: folder })
+  expect(options).toMatchObject({ env: ['B=2'], environ: [] })
 })
 
 test('options come from a file that a variable names, and say so', async () => {

@@ -150,6 +150,17 @@ test('variables are an array, one alone, or an object', () => {
   expect(refused(variables(), null)).toContain('expected')
 })
 
+test('variables of an object are text, numbers and booleans; one that is undefined is none', () => {
+  expect(accepted(variables(), { A: undefined, B: 1, C: true, D: '' })).toEqual(['B=1', 'C=true', 'D='])
+  expect(accepted(variables(), { A: undefined })).toEqual([])
+  const wrong = refused(variables(), { A: null, B: { c: 1 }, C: ['d'], E: 'f' })
+  expect(wrong.split('; ')).toEqual([
+    'A: expected a string, a number or a boolean, not null',
+    'B: expected a string, a number or a boolean, not an object',
+    'C: expected a string, a number or a boolean, not an array of 1',
+  ])
+})
+
 test('a list reports each of its members that is wrong', () => {
   const counts = list(count(1))
   expect(accepted(counts, ['1', 2])).toEqual([1, 2])
