@@ -45,6 +45,12 @@ export async function closeBody(body: Body, { iterated = false }: { readonly ite
   await close(body, iterated)
 }
 
+/** Arrays run no code and cannot fail; what is no body at all is the gateway's to refuse. */
+export function isLeftAlone(body: unknown): boolean {
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || ArrayBuffer.isView(body)) return true
+  return !(Symbol.asyncIterator in body || Symbol.iterator in body)
+}
+
 interface Wrapping {
   chunk(chunk: Uint8Array): Uint8Array
   end(): void

@@ -3,7 +3,7 @@
 import type { Application, Body, Environ, HeaderList, Status } from '../application.ts'
 import { asError, causes, TsgiError } from '../errors.ts'
 import { variable } from '../gateway/variable.ts'
-import { closeBody } from './body.ts'
+import { closeBody, isLeftAlone } from './body.ts'
 import { copyEnviron } from './copy-environ.ts'
 import { developmentPage } from './development-page.ts'
 import { trackFileBodies } from './file-bodies.ts'
@@ -48,12 +48,6 @@ export function errorPage(application: Application, { development = false }: Err
       return answer(error)
     }
   }
-}
-
-/** Arrays cannot fail; what is no body at all is the gateway's to refuse. */
-function isLeftAlone(body: unknown): boolean {
-  if (typeof body !== 'object' || body === null || Array.isArray(body) || ArrayBuffer.isView(body)) return true
-  return !(Symbol.asyncIterator in body || Symbol.iterator in body)
 }
 
 function guard(body: Body, answer: (error: unknown) => Promise<Uint8Array[]>): Body {

@@ -2,9 +2,12 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
-import type { Application, Environ } from '../application.ts'
+import type { Application, Body, Environ } from '../application.ts'
+import { isPromiseLike } from '../gateway/promise-like.ts'
 import { variable } from '../gateway/variable.ts'
+import { bodyWithin, type Enter } from './body-within.ts'
 import { copyEnviron } from './copy-environ.ts'
+import { trackFileBodies } from './file-bodies.ts'
 import { headerOf, onHead } from './head.ts'
 
 export interface RequestIdOptions {
@@ -24,15 +27,25 @@ export function requestId(application: Application, { trustHeader = false }: Req
     const id = givenId(environ, trustHeader) ?? randomUUID()
     const marked = copyEnviron(environ)
     marked['tsgi.request_id'] = id
+    const enter: Enter = (call) => current.run(id, call)
+    marked['tsgi.after'] = (callback) =>
+      // What is no function is the gateway's to refuse.
+      environ['tsgi.after'](typeof callback === 'function' ? (outcome) => enter(() => callback(outcome)) : callback)
+    const isFileBody = trackFileBodies(marked)
+    const within = (body: Body): Body => (isFileBody(body) ? body : bodyWithin(body, enter))
     const answering = onHead(application, ({ status, headers }) => ({
       status,
       headers: headerOf(headers, 'X-Request-Id') === undefined ? [...headers, ['X-Request-Id', id]] : headers,
     }))
-    return current.run(id, () => answering(marked, startResponse))
+    const returned = enter(() => answering(marked, startResponse))
+    return isPromiseLike(returned) ? returned.then(within) : within(returned)
   }
 }
 
-/** The id of the request that this code runs for: for loggers deep inside an application. */
+/**
+ * The id of the request that this code runs for, for loggers deep inside an application: while it is called, in all that it began,
+ * while its body is pulled and closed, and in the callbacks of `tsgi.after`.
+ */
 export function currentRequestId(): string | undefined {
   return current.getStore()
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test, vi } from 'vitest'
-import type { Application } from '../../src/application.ts'
+import type { Application, Environ, HeaderList } from '../../src/application.ts'
 import { requestInMemory } from '../../src/gateway/memory.ts'
 import { basicAuth } from '../../src/middleware/basic-auth.ts'
 import { dispatch } from '../../src/middleware/dispatch.ts'
@@ -47,6 +47,97 @@ describe('requestId', () => {
     const responses = await Promise.all(Array.from({ length: 5 }, () => requestInMemory(slow)))
     expect(responses.map(({ text }) => text)).toEqual(Array(5).fill('true'))
     expect(currentRequestId()).toBeUndefined()
+  })
+
+  const params = { REQUEST_ID: 'front-1' }
+  const id = () => Buffer.from(String(currentRequestId()))
+
+  test('is known to a body that is pulled or closed, whatever it is, and to the callbacks', async () => {
+    const seen: unknown[] = []
+    const note = (what: string) => void seen.push([what, currentRequestId()])
+    const sync = {
+      *[Symbol.iterator]() {
+        try {
+          yield id()
+          yield Buffer.from('cut off')
+        } finally {
+          note('finally')
+        }
+      },
+      close: () => note('close'),
+    }
+    async function* generator() {
+      try {
+        yield id()
+        await sleep(1)
+        yield id()
+      } finally {
+        note('finally')
+      }
+    }
+    const manual = {
+      [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true as const, value: note('next') }) }),
+      destroy: () => note('destroy'),
+    }
+    const results: [() => AsyncIterable<Uint8Array> | Iterable<Uint8Array>, HeaderList, string, string[]][] = [
+      [() => sync, [['Content-Length', '7']], 'front-1', ['finally', 'close']],
+      [generator, [], 'front-1front-1', ['finally']],
+      [() => manual, [], '', ['next', 'destroy']],
+    ]
+    for (const [body, headers, text, places] of results) {
+      for (const wait of [false, true]) {
+        seen.length = 0
+        const application: Application = (environ, startResponse) => {
+          environ['tsgi.after'](() => note('after'))
+          startResponse('200 OK', headers)
+          return wait ? sleep(1).then(body) : body()
+        }
+        const response = await requestInMemory(requestId(application), { params })
+        expect(response.text).toBe(text)
+        expect(seen).toEqual([...places, 'after'].map((place) => [place, 'front-1']))
+        expect(response.errors).toEqual([])
+      }
+    }
+  })
+
+  test('leaves arrays, file bodies and what is no body as they are', async () => {
+    const array = [Buffer.from('x')]
+    async function* chunks() {
+      yield* array
+    }
+    const fileBody = { close: async () => undefined, [Symbol.asyncIterator]: () => chunks() }
+    // What somebody without a type checker would return.
+    const none: Uint8Array[] = JSON.parse('null')
+    const environs: Environ[] = []
+    const taken: Application = (environ, startResponse) => {
+      environs.push(environ)
+      startResponse('200 OK', [])
+      return []
+    }
+    await requestInMemory(taken, {}, { extensions: [['tsgi.file_wrapper', () => fileBody]] })
+    const [environ] = environs
+    if (environ === undefined) throw new Error('the application was not called')
+    const bodies: ((environ: Environ) => Iterable<Uint8Array> | AsyncIterable<Uint8Array>)[] = [
+      () => array,
+      (inner) => inner['tsgi.file_wrapper']?.({ path: 'a' }) ?? [],
+      () => none,
+      () => new Set(array),
+    ]
+    const returned = bodies.map((body) => requestId((inner) => body(inner))(environ, () => async () => undefined))
+    expect(returned[0]).toBe(array)
+    expect(returned[1]).toBe(fileBody)
+    expect(returned[2]).toBe(none)
+    // What is iterated without waiting stays so.
+    expect(Reflect.has(returned[3] ?? {}, Symbol.iterator)).toBe(true)
+  })
+
+  test('a callback that is no function is refused where it is given', async () => {
+    const wrong: Application = (environ, startResponse) => {
+      startResponse('200 OK', [])
+      return [Buffer.from(String(Reflect.apply(environ['tsgi.after'], undefined, ['text'])))]
+    }
+    const response = await requestInMemory(requestId(wrong))
+    expect(String(response.errors)).toContain('tsgi.after wants a function')
   })
 })
 
