@@ -33,9 +33,9 @@ export async function checkApplication(
   given: Options,
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Checked> {
+  const identity = workerIdentity(given)
   const folder = mkdtempSync(join(tmpdir(), 'tsgi-check-'))
   const options: Options = { ...given, ...ASIDE, uwsgi: [`unix:${join(folder, 'check.sock')}`] }
-  const identity = workerIdentity(options)
   const sockets = new Sockets(identity, [])
   let worker: WorkerProcess | undefined
   const boot = async (): Promise<Checked> => {
@@ -62,6 +62,7 @@ export async function checkApplication(
           environment: workerEnvironment(environment, identity, options),
           cwd: options.chdir,
           identity,
+          stdout: STDERR_FD,
         },
         {
           message: hear,
@@ -87,6 +88,8 @@ export async function checkApplication(
   })
 }
 
+/** What the application prints is no output of ours. */
+const STDERR_FD = 2
 const LOAD_EXIT_CODE = 3
 
 function failure(message: string): Checked {

@@ -4,6 +4,7 @@
  */
 
 import { resolve } from 'node:path'
+import { rehearseStart } from '../master/rehearsal.ts'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
 import { usageError } from '../options/parse.ts'
@@ -21,10 +22,10 @@ export const check: Subcommand = {
   summary: 'Show the effective configuration, and whether the application loads and keeps the rules.',
   description:
     'Reads the configuration as `tsgi serve` would with the same flags, prints every value with the place it came from, ' +
-    'then loads the application in a process of its own and says what it exports. Nothing listens, and no request is made ' +
-    'unless --request names one: then each is made without a socket, and every rule of the interface is checked on the ' +
-    'way in and out. Exit code 0: all is well. 1: a rule is broken, or a request failed. 2: the configuration is wrong. ' +
-    '3: the application does not load.',
+    'looks at the files, folders and accounts that they name, then loads the application in a process of its own and says ' +
+    'what it exports. Nothing listens, and no request is made unless --request names one: then each is made without a ' +
+    'socket, and every rule of the interface is checked on the way in and out. Exit code 0: all is well. 1: a rule is ' +
+    'broken, or a request failed. 2: the configuration is wrong. 3: the application does not load. 4: an address cannot be bound.',
   options: VISIBLE_OPTIONS,
   extras: [
     {
@@ -43,6 +44,7 @@ export const check: Subcommand = {
     refuseExtras(invocation, 1, 'one application is checked at a time')
     const loaded = await loadOptions({ ...invocation.input, rules: START_RULES })
     const { options } = loaded
+    rehearseStart(options)
     const named = namedApplication(invocation.operands, options)
     const application = named === undefined ? undefined : resolve(options.chdir ?? invocation.input.cwd, named)
     const { environment } = invocation.input

@@ -1,6 +1,16 @@
 /** The file that tells others the master's process id. */
 
-import { existsSync, readFileSync, renameSync, rmSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname } from 'node:path'
 import { asError, TsgiError } from '../errors.ts'
 
@@ -17,20 +27,14 @@ export function writePidfile(path: string, pid = process.pid): () => void {
       `${path} names process ${other}, which is running; stop it, or choose another --pidfile`,
     )
   }
-  if (other === undefined && !isFree(path)) {
-    throw new TsgiError(
-      'TSGI_USAGE',
-      `--pidfile ${path}: something that holds no process id is there, and tsgi does not overwrite it; choose another path`,
-    )
-  }
+  requireFree(path)
   const fresh = `${path}.${pid}`
   try {
     writeFileSync(fresh, `${pid}\n`, { mode: 0o644 })
     renameSync(fresh, path)
   } catch (thrown) {
     rmSync(fresh, { force: true })
-    const why = existsSync(dirname(path)) ? asError(thrown).message : `there is no folder ${dirname(path)}`
-    throw new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${why}`, { cause: thrown })
+    throw cannotWrite(path, thrown)
   }
   return () => {
     if (readPid(path) !== pid) return
@@ -40,6 +44,33 @@ export function writePidfile(path: string, pid = process.pid): () => void {
       // Its folder may have been taken away; the next start finds a dead id and replaces the file.
     }
   }
+}
+
+/**
+ * Whether the file could be written, as far as can be told without writing it. A process that it names may run: an earlier
+ * start of the same service.
+ * @throws TsgiError TSGI_USAGE
+ */
+export function requirePidfilePlace(path: string): void {
+  requireFree(path)
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+  } catch (thrown) {
+    throw cannotWrite(path, thrown)
+  }
+}
+
+function requireFree(path: string): void {
+  if (readPid(path) !== undefined || isFree(path)) return
+  throw new TsgiError(
+    'TSGI_USAGE',
+    `--pidfile ${path}: something that holds no process id is there, and tsgi does not overwrite it; choose another path`,
+  )
+}
+
+function cannotWrite(path: string, thrown: unknown): TsgiError {
+  const why = existsSync(dirname(path)) ? asError(thrown).message : `there is no folder ${dirname(path)}`
+  return new TsgiError('TSGI_USAGE', `--pidfile ${path} cannot be written: ${why}`, { cause: thrown })
 }
 
 /** The id in the file; undefined where there is none. */

@@ -1,6 +1,6 @@
 /** The file of a Unix socket: whose it is, who may open it, and when it may be removed. */
 
-import { chmodSync, chownSync, lstatSync, readFileSync, type Stats, unlinkSync } from 'node:fs'
+import { accessSync, chmodSync, chownSync, constants, lstatSync, readFileSync, type Stats, unlinkSync } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { asError, TsgiError } from '../errors.ts'
@@ -13,10 +13,20 @@ export interface SocketOwnership {
 }
 
 /**
- * Makes room for a socket at `path`: a file left behind by a dead process is removed.
- * @throws TsgiError TSGI_BIND when somebody serves it, it is no socket, or its folder does not exist.
+ * What can be told of a socket at `path` without touching anything.
+ * @throws TsgiError TSGI_BIND when what is there is no socket, or its folder does not exist or takes no new file.
  */
-export async function makeRoom(path: string): Promise<void> {
+export function requirePlace(path: string): void {
+  if (findSocket(path) !== undefined) return
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK)
+  } catch (thrown) {
+    throw unixError(path, codeOf(asError(thrown)))
+  }
+}
+
+/** @throws TsgiError TSGI_BIND when what is there is no socket, or its folder does not exist. */
+function findSocket(path: string): Stats | undefined {
   const folder = dirname(path)
   // With the dot at its end a link to a folder counts as one.
   if (statOf(`${folder}/.`) === undefined) {
@@ -26,13 +36,21 @@ export async function makeRoom(path: string): Promise<void> {
     )
   }
   const found = statOf(path)
-  if (found === undefined) return
-  if (!found.isSocket()) {
+  if (found !== undefined && !found.isSocket()) {
     throw new TsgiError(
       'TSGI_BIND',
       `unix:${path}: a file that is no socket is there, and tsgi does not remove it; choose another path`,
     )
   }
+  return found
+}
+
+/**
+ * Makes room for a socket at `path`: a file left behind by a dead process is removed.
+ * @throws TsgiError TSGI_BIND when somebody serves it, it is no socket, or its folder does not exist.
+ */
+export async function makeRoom(path: string): Promise<void> {
+  if (findSocket(path) === undefined) return
   const reached = await tryConnect(path)
   if (reached === 'ENOENT') return
   if (reached === 'connected' || reached === 'EAGAIN' || isBoundBySomebody(path)) {
@@ -48,6 +66,14 @@ export async function makeRoom(path: string): Promise<void> {
     )
   }
   unlinkSync(path)
+}
+
+export function unixError(path: string, code: string): TsgiError {
+  const remedy =
+    code === 'EACCES' || code === 'EPERM'
+      ? `user ${process.getuid?.() ?? '?'} may not create files in its folder; choose another folder, or start as root with --user`
+      : 'choose another path'
+  return new TsgiError('TSGI_BIND', `unix:${path} cannot be bound (${code}): ${remedy}`)
 }
 
 /** Runs `bind` so that nobody can connect until `own` has said who may. */
@@ -108,8 +134,12 @@ function tryConnect(path: string): Promise<string> {
       socket.destroy()
       resolve('connected')
     })
-    socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message))
+    socket.on('error', (error) => resolve(codeOf(error)))
   })
+}
+
+function codeOf(error: Error): string {
+  return 'code' in error ? String(error.code) : error.message
 }
 
 /**

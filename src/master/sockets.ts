@@ -23,6 +23,7 @@ import {
   makeRoom,
   own,
   type SocketOwnership,
+  unixError,
   withPrivateFiles,
 } from './socket-file.ts'
 
@@ -87,7 +88,7 @@ export class Sockets {
    * @throws TsgiError TSGI_BIND
    */
   async bind(options: SocketOptions): Promise<readonly Listener[]> {
-    const ownership = this.#ownership(options)
+    const ownership = socketOwnership(options, this.#identity)
     const before = new Set(this.#held.keys())
     const listeners: Listener[] = []
     const listed = new Set<string>()
@@ -129,15 +130,6 @@ export class Sockets {
     return this.#activatedFds
   }
 
-  #ownership(options: SocketOptions): SocketOwnership {
-    const { socketOwner, socketGroup, socketMode } = options
-    return {
-      mode: socketMode,
-      uid: socketOwner === undefined ? this.#identity?.uid : findUser(socketOwner).uid,
-      gid: socketGroup === undefined ? this.#identity?.gid : findGroup(socketGroup),
-    }
-  }
-
   async #open(text: string): Promise<Held> {
     const address = parseAddress(text)
     if (typeof address === 'string') throw new TsgiError('TSGI_BIND', address)
@@ -176,6 +168,22 @@ export class Sockets {
     this.#held.delete(text)
     // libuv unlinks the path of a socket that it bound. Where another file is there by now, the handle stays open instead.
     if (held !== undefined && isReachable(held)) held.handle.close()
+  }
+}
+
+/**
+ * Whose the Unix sockets are, and who may connect to them.
+ * @throws TsgiError TSGI_USAGE for an unknown name
+ */
+export function socketOwnership(
+  options: Pick<SocketOptions, 'socketOwner' | 'socketGroup' | 'socketMode'>,
+  identity: Identity | undefined,
+): SocketOwnership {
+  const { socketOwner, socketGroup, socketMode } = options
+  return {
+    mode: socketMode,
+    uid: socketOwner === undefined ? identity?.uid : findUser(socketOwner).uid,
+    gid: socketGroup === undefined ? identity?.gid : findGroup(socketGroup),
   }
 }
 
@@ -261,14 +269,6 @@ async function resolve(host: string, asked: string): Promise<{ readonly address:
       cause: thrown,
     })
   }
-}
-
-function unixError(path: string, code: string): TsgiError {
-  const remedy =
-    code === 'EACCES' || code === 'EPERM'
-      ? `user ${process.getuid?.() ?? '?'} may not create files in its folder; choose another folder, or start as root with --user`
-      : 'choose another path'
-  return new TsgiError('TSGI_BIND', `unix:${path} cannot be bound (${code}): ${remedy}`)
 }
 
 function tcpError(asked: string, port: number, code: string): TsgiError {

@@ -19,6 +19,8 @@ export interface WorkerStart {
   /** Followed anew by each worker: a link to a release folder may point elsewhere after a deployment. */
   readonly cwd: string | undefined
   readonly identity: Identity | undefined
+  /** The descriptor that is the worker's standard output; ours, where none is named. */
+  readonly stdout?: number
 }
 
 export interface WorkerEvents {
@@ -115,7 +117,7 @@ export class WorkerProcess {
 
 export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerProcess {
   const child = spawn(process.execPath, nodeArguments(start.main, start.identity), {
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe', 'ipc'],
+    stdio: ['ignore', start.stdout ?? 'inherit', 'inherit', 'pipe', 'ipc'],
     env: start.environment,
     ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
   })

@@ -1,12 +1,12 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
 import { childPids, cpuMs, isAlive } from '../support/proc.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { commandLine } from '../support/tsgi.ts'
+import { commandLine, startTsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
 import { runTsgi } from './run-tsgi.ts'
 
@@ -86,6 +86,14 @@ describe('the application that check loads', () => {
     expect(code).toBe(0)
   })
 
+  test('may print what it likes while it loads: the JSON stays JSON', async () => {
+    const cwd = folderWith({ 'app.mjs': `console.log('loading'); ${good}` })
+    const { code, stdout, stderr } = await runTsgi(['check', 'app.mjs', '--json'], { cwd })
+    expect(JSON.parse(stdout)).toMatchObject({ application: { ok: true } })
+    expect(stderr).toBe('loading\n')
+    expect(code).toBe(0)
+  })
+
   test('that throws ends with 3 and its stack', async () => {
     const cwd = folderWith({ 'app.mjs': 'throw new Error("no database")' })
     const { code, stdout } = await runTsgi(['check', 'app.mjs'], { cwd })
@@ -123,6 +131,63 @@ describe('the application that check loads', () => {
     expect(await ended).toEqual([null, signal])
     await until('the application is gone', () => !isAlive(worker))
     expect(readdirSync(temporary)).toEqual([])
+  })
+})
+
+describe('what serve would refuse', () => {
+  const cwd = folderWith({
+    'app.mjs': 'export const application = (environ, startResponse) => (startResponse("200 OK", []), [])',
+    'bad.pem': 'no certificate',
+    'tsgi.config.json': '{ "workers": 1, "logFormat": "json" }',
+  })
+  const unix = ['--uwsgi', './app.sock']
+
+  test.each([
+    [['--http', '127.0.0.1:0', '--tls-cert', 'bad.pem', '--tls-key', 'bad.pem'], 2, 'bad.pem is no PEM file'],
+    [[...unix, '--user', 'no-such-user'], 2, 'there is no user no-such-user in /etc/passwd'],
+    [[...unix, '--socket-owner', 'no-such-user'], 2, 'there is no user no-such-user in /etc/passwd'],
+    [[...unix, '--socket-group', 'no-such-group'], 2, 'there is no group no-such-group in /etc/group'],
+    [[...unix, '--log-file', 'none/x.log'], 2, `cannot open the log file ${join(cwd, 'none/x.log')}: ENOENT`],
+    [[...unix, '--log-file', '.'], 2, `cannot open the log file ${cwd}: `],
+    [
+      [...unix, '--access-log', 'json', '--access-log-file', 'none/x.log'],
+      2,
+      `cannot open the log file ${join(cwd, 'none/x.log')}: ENOENT`,
+    ],
+    [[...unix, '--pidfile', 'none/pid'], 2, `--pidfile ${join(cwd, 'none/pid')} cannot be written: there is no folder`],
+    [[...unix, '--pidfile', 'app.mjs'], 2, 'something that holds no process id is there'],
+    [
+      ['--uwsgi', 'none/app.sock'],
+      4,
+      `unix:${join(cwd, 'none/app.sock')}: the folder ${join(cwd, 'none')} does not exist`,
+    ],
+    [['--uwsgi', './app.mjs'], 4, 'a file that is no socket is there'],
+    [[...unix, '--control', 'none/ctl.sock'], 4, `the folder ${join(cwd, 'none')} does not exist`],
+  ])('check refuses as well, with the same words and exit code: %j', async (args, code, words) => {
+    const temporary = tempDir()
+    const env = { TMPDIR: temporary }
+    const [checked, served] = await Promise.all(
+      ['check', 'serve'].map((command) => runTsgi([command, 'app.mjs', ...args], { cwd, env })),
+    )
+    expect(checked?.stderr).toContain(words)
+    expect(served?.stderr).toContain(words)
+    expect([checked?.code, served?.code]).toEqual([code, code])
+    // Nothing was made on the way.
+    expect(readdirSync(temporary)).toEqual([])
+    expect(readdirSync(cwd).toSorted()).toEqual(['app.mjs', 'bad.pem', 'tsgi.config.json'])
+  })
+
+  test('is not that the service runs already', async () => {
+    const running = await startTsgi({
+      app: 'app.mjs',
+      args: [...unix, '--control', './ctl.sock', '--pidfile', 'pid', '--log-file', 'tsgi.log'],
+      cwd,
+      waitUntilReady: false,
+    })
+    await until('it runs', () => existsSync(join(cwd, 'ctl.sock')))
+    const args = [...unix, '--control', './ctl.sock', '--pidfile', 'pid', '--log-file', 'tsgi.log']
+    expect(await runTsgi(['check', 'app.mjs', ...args], { cwd })).toMatchObject({ code: 0, stderr: '' })
+    await running.stop()
   })
 })
 
