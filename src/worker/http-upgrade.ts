@@ -25,6 +25,7 @@ export class UpgradeRequest implements Sink {
   #earlyBytes: number
   readonly #waiters = new Waiters()
   readonly bodyComesLate = false
+  #handedOver = false
   readonly earlyHints = undefined
 
   /** @param head what node:http has read beyond the request */
@@ -38,7 +39,8 @@ export class UpgradeRequest implements Sink {
       },
       drained: () => this.#waiters.release(),
       closed: () => {
-        this.#leave()
+        // Of a connection that is the application's the exchange hears for itself: that is its end, and no failure.
+        if (!this.#handedOver) this.#leave()
         this.#waiters.release()
       },
     }
@@ -52,6 +54,7 @@ export class UpgradeRequest implements Sink {
   }
 
   readonly upgrade = (): Upgraded => {
+    this.#handedOver = true
     const socket = this.#transport.detach()
     return { socket, head: Buffer.concat(this.#early) }
   }

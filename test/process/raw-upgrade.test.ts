@@ -51,6 +51,17 @@ test('all that an HTTP client sends before it is answered reaches the applicatio
 })
 
 test.each(['uwsgi', 'HTTP'] as const)(
+  'over %s, an application that ends its connection has not lost it',
+  async (way) => {
+    const fromLine = tsgi.process.lines.length
+    const [socket, says] = open(way, '/ended')
+    await says('0 bytes')
+    await closed(socket)
+    await tsgi.waitForLog(/over: aborted false, signal false/, { fromLine })
+  },
+)
+
+test.each(['uwsgi', 'HTTP'] as const)(
   'over %s, a client that resets its connection ends that one, and no worker',
   async (way) => {
     const worker = await onlyWorker(tsgi)
