@@ -25,11 +25,13 @@ async function answerTo({ application: spec, options: plain, paths }: CheckOrder
   const log = createLog({ level: options.logLevel, format: options.logFormat, file: undefined, name: 'tsgi check' })
   try {
     const loaded = await bootApplication(spec, options, log)
-    await loaded.startup?.()
+    const late: Error[] = []
+    await loaded.startup?.((error) => late.push(error))
     const application = handlerApplication(loaded.handler)
     const requests: CheckedRequest[] = []
     for (const path of paths) requests.push(await ask(application, path, options))
     await loaded.shutdown?.()
+    if (late[0] !== undefined) throw late[0]
     return { kind: 'done', requests }
   } catch (error) {
     return { kind: 'failed', message: asError(error).message }

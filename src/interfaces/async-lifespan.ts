@@ -14,6 +14,7 @@ export class Lifespan {
   readonly state: Record<string, unknown> = {}
   readonly #app: AsyncApp
   #stage: Stage = 'starting'
+  #failedLater: (error: Error) => void = () => undefined
   #settleStage: { resolve(): void; reject(error: Error): void } | undefined
   #tellShutdown: (() => void) | undefined
   #received = 0
@@ -22,8 +23,13 @@ export class Lifespan {
     this.#app = app
   }
 
-  /** Rejects when startup failed. An application that does not know lifespan rejects with UnsupportedScope, which is no failure. */
-  startup(): Promise<void> {
+  /**
+   * Rejects when startup failed. An application that does not know lifespan rejects with UnsupportedScope, which is no failure.
+   * @param failedLater told where it ends with an error between startup and shutdown. Requests are served on, as other servers
+   * do, and of the shutdown there is nobody left to tell.
+   */
+  startup(failedLater: (error: Error) => void): Promise<void> {
+    this.#failedLater = failedLater
     return new Promise((resolve, reject) => {
       this.#settleStage = { resolve, reject }
       const shutdownAsked = new Promise<void>((tell) => {
@@ -91,8 +97,10 @@ export class Lifespan {
 
   #failed(error: unknown): void {
     const isUnsupported = this.#stage === 'starting' && error instanceof UnsupportedScope
+    const wasUp = this.#stage === 'up'
     this.#stage = 'over'
-    if (isUnsupported) this.#settleStage?.resolve()
+    if (wasUp) this.#failedLater(asError(error))
+    else if (isUnsupported) this.#settleStage?.resolve()
     else this.#settleStage?.reject(asError(error))
   }
 }

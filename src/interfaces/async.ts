@@ -11,7 +11,7 @@ import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
 
 export interface AsyncInterface {
   readonly handler: Handler
-  startup(): Promise<void>
+  startup(failedLater: (error: Error) => void): Promise<void>
   shutdown(): Promise<void>
 }
 
@@ -20,7 +20,7 @@ export function asyncInterface(app: AsyncApp): AsyncInterface {
   const webSockets = new WebSockets()
   return {
     handler: (source, startResponse) => run(app, source, startResponse, lifespan.state, webSockets),
-    startup: () => lifespan.startup(),
+    startup: (failedLater) => lifespan.startup(failedLater),
     shutdown: () => lifespan.shutdown(),
   }
 }

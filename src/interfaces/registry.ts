@@ -24,8 +24,11 @@ export interface LoadedApplication {
   readonly what: string
   /** Where the application is a server that listened: that one. */
   readonly taken?: TakenServer
-  /** Before the worker is ready. A rejection is a failed boot. */
-  startup?(): Promise<void>
+  /**
+   * Before the worker is ready. A rejection is a failed boot.
+   * @param failedLater told what went wrong after it, outside of any request
+   */
+  startup?(failedLater: (error: Error) => void): Promise<void>
   /** After draining. */
   shutdown?(): Promise<void>
 }

@@ -117,7 +117,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       const kept = parseHandedOver(message)
       if (kept !== undefined && isRawHandle(handle)) worker.takeConnection(kept, handle)
     })
-    await loaded.startup?.()
+    await loaded.startup?.((error) => log.error({ err: error }, 'the lifespan of the application ended with an error'))
     await worker.start()
     channel.send({ kind: 'ready', bootMs: monotonicMs() - startedMs, interface: loaded.interface })
     return worker

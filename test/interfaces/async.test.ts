@@ -4,6 +4,9 @@ import { asyncInterface } from '../../src/interfaces/async.ts'
 import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async-types.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
+const unexpected = (error: Error): never => {
+  throw error
+}
 
 const ask = (http: NonNullable<Handlers['http']>, request: MemoryRequest = {}) =>
   answerInMemory(asyncInterface(asyncApp({ http })).handler, request)
@@ -149,7 +152,7 @@ describe('lifespan', () => {
         },
       }),
     )
-    await app.startup()
+    await app.startup(unexpected)
     expect((await answerInMemory(app.handler)).text).toBe('stored')
     await app.shutdown()
     expect(seen).toEqual(['lifespan.startup', 'lifespan.shutdown'])
@@ -157,7 +160,7 @@ describe('lifespan', () => {
 
   test('an application without it starts', async () => {
     const app = asyncInterface(asyncApp({ http }))
-    await app.startup()
+    await app.startup(unexpected)
     await app.shutdown()
   })
 
@@ -168,13 +171,39 @@ describe('lifespan', () => {
         await send({ type: 'lifespan.startup.failed', message: 'no database' })
       },
     })
-    await expect(asyncInterface(failing).startup()).rejects.toThrow(/no database/)
+    await expect(asyncInterface(failing).startup(unexpected)).rejects.toThrow(/no database/)
     const throwing = asyncApp({
       lifespan: async () => {
         throw new Error('thrown')
       },
     })
-    await expect(asyncInterface(throwing).startup()).rejects.toThrow('thrown')
+    await expect(asyncInterface(throwing).startup(unexpected)).rejects.toThrow('thrown')
+  })
+
+  test('one that ends with an error while requests are served is told, and has no shutdown', async () => {
+    let fail = (): void => undefined
+    const broken = new Promise<void>((resolve) => {
+      fail = resolve
+    })
+    const app = asyncInterface(
+      asyncApp({
+        http,
+        lifespan: async (scope, receive, send) => {
+          await receive()
+          scope.state['name'] = 'stored'
+          await send({ type: 'lifespan.startup.complete' })
+          await broken
+          throw new Error('the job of the lifespan died')
+        },
+      }),
+    )
+    const told = new Promise<Error>((resolve) => {
+      void app.startup(resolve)
+    })
+    fail()
+    expect((await told).message).toBe('the job of the lifespan died')
+    expect((await answerInMemory(app.handler)).text).toBe('stored')
+    await app.shutdown()
   })
 })
 

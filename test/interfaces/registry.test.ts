@@ -19,7 +19,9 @@ const context = { exportName: 'default', file: 'app.ts' }
 
 async function ask(exported: unknown, request: MemoryRequest = {}) {
   const loaded = detectInterface(exported, 'auto', context)
-  await loaded.startup?.()
+  await loaded.startup?.((error) => {
+    throw error
+  })
   const response = await answerInMemory(loaded.handler, request)
   await loaded.shutdown?.()
   expect(response.errors).toEqual([])
