@@ -1,4 +1,5 @@
-import type { Application, Environ, HeaderList, Status } from '../application.ts'
+import type { Application, Environ, HeaderList, StartResponse, Status } from '../application.ts'
+import { passExtensions } from './pass-extensions.ts'
 
 export interface ResponseHead {
   readonly status: Status
@@ -13,11 +14,14 @@ export function onHead(
   application: Application,
   change: (head: ResponseHead, environ: Environ) => ResponseHead,
 ): Application {
-  return (environ, startResponse) =>
-    application(environ, (status, headers, ...excInfo: [excInfo?: unknown]) => {
+  return (environ, startResponse) => {
+    const changed: StartResponse = (status, headers, ...excInfo: [excInfo?: unknown]) => {
       const head = change({ status, headers }, environ)
       return startResponse(head.status, head.headers, ...excInfo)
-    })
+    }
+    passExtensions(environ, changed, startResponse)
+    return application(environ, changed)
+  }
 }
 
 /** The first header of that name, in any case. */

@@ -4,6 +4,7 @@ import type { Application, Environ, InputStream, StartResponse } from '../applic
 import { TsgiError } from '../errors.ts'
 import { closeBody } from './body.ts'
 import { copyEnviron } from './copy-environ.ts'
+import { passExtensions } from './pass-extensions.ts'
 
 /** Requests with a larger body are answered 413: at once where the length is announced, else when it is passed. */
 export function limitBody(application: Application, maxBodyBytes: number): Application {
@@ -63,7 +64,7 @@ class LimitedInput implements InputStream {
 
 /**
  * An application that has not returned its body after `timeoutMs` is answered for with 503 and told by `tsgi.signal`. What it
- * returns later is closed and forgotten. A body under way is not limited.
+ * returns later is closed and forgotten. A body under way is not limited, nor is an upgraded connection.
  */
 export function limitTime(application: Application, timeoutMs: number): Application {
   return async (environ, startResponse) => {
@@ -79,6 +80,8 @@ export function limitTime(application: Application, timeoutMs: number): Applicat
       if (isLate) throw new TsgiError('TSGI_APP_ENDED', 'startResponse was called after the time limit')
       return startResponse(status, headers, ...excInfo)
     }
+    // A connection that the application has taken over is no response that could come too late.
+    passExtensions(watched, gated, startResponse, () => clearTimeout(timer))
     try {
       const pending = Promise.resolve(application(watched, gated))
       const first = await Promise.race([pending, late])

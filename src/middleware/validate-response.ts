@@ -21,6 +21,7 @@ export class ResponseState {
   #bytes = 0
   #rethrown = false
   #warned = false
+  #handedOver = false
   /** How often startResponse was called with excInfo. */
   excInfoCalls = 0
   /** The application returned its body. */
@@ -86,8 +87,14 @@ export class ResponseState {
     }
   }
 
+  /** The connection is the application's: there is no response. */
+  handOver(): void {
+    this.#handedOver = true
+  }
+
   /** The body ended by itself. */
   finish(): void {
+    if (this.#handedOver) return
     const head = this.#head
     if (head === undefined) {
       this.#violations.report('the body ended and startResponse was never called')

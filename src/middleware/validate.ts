@@ -1,9 +1,10 @@
 /** Checks both sides of the interface: around an application in tests, or around and inside a middleware. */
 
-import type { Application, Body, Environ, StartResponse } from '../application.ts'
+import type { Application, Body, Environ } from '../application.ts'
 import { isPromiseLike } from '../gateway/promise-like.ts'
 import { copyEnviron } from './copy-environ.ts'
 import { trackFileBodies } from './file-bodies.ts'
+import { passExtensions } from './pass-extensions.ts'
 import { type BodyWatch, checkedBody } from './validate-body.ts'
 import { checkEnviron } from './validate-environ.ts'
 import { ResponseState } from './validate-response.ts'
@@ -58,7 +59,7 @@ export function watched(
     const inner = checkedEnviron(environ, state, violations)
     const isFileBody = trackFileBodies(inner)
     const start = state.wrapStart(startResponse)
-    passExtensions(inner, start, startResponse)
+    passExtensions(inner, start, startResponse, () => state.handOver())
     const take = (returned: unknown): Body => {
       state.returned = true
       watch.waits = typeof returned === 'object' && returned !== null && Symbol.asyncIterator in returned
@@ -74,14 +75,6 @@ function checkedEnviron(environ: Environ, state: ResponseState, violations: Viol
   copy['tsgi.input'] = checkedInput(environ['tsgi.input'], violations, () => state.over)
   copy['tsgi.errors'] = checkedErrors(environ['tsgi.errors'], violations)
   return copy
-}
-
-/** Extensions refuse a startResponse that is not the server's; to this wrapper, which changes nothing, they need not. */
-function passExtensions(environ: Environ, wrapped: StartResponse, given: StartResponse): void {
-  const { 'tsgi.early_hints': earlyHints, 'tsgi.upgrade': upgrade } = environ
-  const unwrap = (start: StartResponse) => (start === wrapped ? given : start)
-  if (earlyHints !== undefined) environ['tsgi.early_hints'] = (start, headers) => earlyHints(unwrap(start), headers)
-  if (upgrade !== undefined) environ['tsgi.upgrade'] = (start) => upgrade(unwrap(start))
 }
 
 function atTheEnd({ environ, state, violations, body }: CallWatch): void {
