@@ -2,15 +2,17 @@
 
 import http from 'node:http'
 import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import type { Body, Environ, HeaderList, StartResponse, Write } from '../application.ts'
+import type { Body, Environ, StartResponse, Upgraded, Write } from '../application.ts'
 import { asBuffer } from '../as-buffer.ts'
 import { asError, describe } from '../errors.ts'
+import { isBytes } from '../gateway/chunk.ts'
 import type { RequestSource } from '../gateway/request-source.ts'
 import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
 import { requestConstructor } from './node/request.ts'
 import { upgradeRequest } from './node/upgrade.ts'
+import { type Acceptance, checkAcceptance } from './websocket-acceptance.ts'
 
 type Received = Messages['websocket']['receive']
 type Sent = Messages['websocket']['send']
@@ -18,16 +20,12 @@ type Sent = Messages['websocket']['send']
 /** Below the 60 s after which nginx closes a silent connection (uwsgi_read_timeout, proxy_read_timeout). */
 const PING_INTERVAL_MS = 25_000
 const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
-/** Messages held for an application that does not receive: above it the client is not read from. */
+/** What is held for an application that does not receive: above either the client is not read from. */
 const MAX_HELD_MESSAGES = 64
+const MAX_HELD_BYTES = 1024 * 1024
 const NOTHING: readonly Uint8Array[] = []
 
 const Request = requestConstructor(http.IncomingMessage.prototype)
-
-interface Acceptance {
-  readonly subprotocol: string | undefined
-  readonly headers: HeaderList
-}
 
 /** The connections of one application: what shares pings and the farewell at the end. */
 export class WebSockets implements Leaving {
@@ -56,16 +54,15 @@ export class WebSockets implements Leaving {
     })
   }
 
-  async accept(source: RequestSource, startResponse: StartResponse, acceptance: Acceptance): Promise<WebSocket> {
-    const upgrade = source.environ['tsgi.upgrade']
-    if (upgrade === undefined) throw new Error('this connection cannot be upgraded')
-    const { socket, head } = await upgrade(startResponse)
+  open(source: RequestSource, { socket, head }: Upgraded, acceptance: Acceptance): Promise<WebSocket> {
     const request = upgradeRequest(source, socket, undefined, Request)
     this.#acceptances.set(request, acceptance)
     const first = asBuffer(head)
     return new Promise((resolve, reject) => {
-      const left = (): void => reject(new Error('the client left during the WebSocket handshake'))
+      const left = (): void => reject(clientDisconnected())
       socket.once('close', left)
+      // `ws` writes the head as one string, before it returns. Header values are byte strings.
+      socket.setDefaultEncoding('latin1')
       this.#server.handleUpgrade(request, socket, first, (webSocket) => {
         socket.off('close', left)
         webSocket.on('pong', this.#onPong)
@@ -74,6 +71,7 @@ export class WebSockets implements Leaving {
         this.#pings ??= setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
         resolve(webSocket)
       })
+      socket.setDefaultEncoding('utf8')
     })
   }
 
@@ -85,11 +83,12 @@ export class WebSockets implements Leaving {
   /** A client that answered no ping between two rounds is gone. */
   #ping(): void {
     for (const client of this.#server.clients) {
-      if (this.#silent.has(client)) {
+      // What is not read from has no way to answer.
+      if (client.isPaused) this.#silent.delete(client)
+      else if (this.#silent.has(client)) {
         client.terminate()
         continue
-      }
-      this.#silent.add(client)
+      } else this.#silent.add(client)
       client.ping()
     }
     if (this.#server.clients.size > 0) return
@@ -115,7 +114,10 @@ export function runWebSocket(
   webSockets: WebSockets,
 ): Promise<Body> {
   return new Promise((resolve, reject) => {
-    const connection = new WebSocketConnection(source, startResponse, webSockets, resolve)
+    const connection = new WebSocketConnection(source, startResponse, webSockets, scope.subprotocols, {
+      resolve,
+      reject,
+    })
     const running = app(
       scope,
       () => connection.receive(),
@@ -124,36 +126,53 @@ export function runWebSocket(
     )
     running.then(
       () => connection.returned(),
-      (error: unknown) => {
-        if (!connection.failed(error)) reject(error)
-      },
+      (error: unknown) => connection.failed(error),
     )
   })
 }
 
 type Stage = 'connecting' | 'accepting' | 'open' | 'refusing' | 'over'
 
+/** What the gateway is told, once: a body, empty where the connection became a WebSocket, or why there is none. */
+interface Answer {
+  resolve(body: Body): void
+  reject(error: unknown): void
+}
+
+/** A message as it is held. */
+interface Held {
+  readonly message: Received
+  readonly bytes: number
+}
+
 class WebSocketConnection {
   readonly #source: RequestSource
   readonly #startResponse: StartResponse
   readonly #webSockets: WebSockets
-  readonly #answer: (body: Body) => void
+  readonly #offered: readonly string[]
+  readonly #answer: Answer
   #stage: Stage = 'connecting'
   #socket: WebSocket | undefined
   #write: Write | undefined
-  readonly #held: Received[] = [{ type: 'websocket.connect' }]
+  readonly #held: Held[] = [{ message: { type: 'websocket.connect' }, bytes: 0 }]
+  #heldBytes = 0
   readonly #waiting: ((message: Received) => void)[] = []
   #last: Received | undefined
+  /** How it is to be closed once it is open: an application need not wait for its own accept. */
+  #closing: { readonly code: number; readonly reason: string } | undefined
+  #isAppDone = false
 
   constructor(
     source: RequestSource,
     startResponse: StartResponse,
     webSockets: WebSockets,
-    answer: (body: Body) => void,
+    offered: readonly string[],
+    answer: Answer,
   ) {
     this.#source = source
     this.#startResponse = startResponse
     this.#webSockets = webSockets
+    this.#offered = offered
     this.#answer = answer
     // Not by the signal: its controller and its listener are a kilobyte for each connection. Where the socket of a WebSocket
     // closed in order, `ws` knows the code.
@@ -163,11 +182,13 @@ class WebSocketConnection {
   }
 
   receive(): Promise<Received> {
-    const held = this.#held.shift() ?? this.#last
+    const held = this.#held.shift()
     if (held !== undefined) {
-      if (this.#held.length < MAX_HELD_MESSAGES) this.#socket?.resume()
-      return Promise.resolve(held)
+      this.#heldBytes -= held.bytes
+      if (!this.#holdsEnough) this.#socket?.resume()
+      return Promise.resolve(held.message)
     }
+    if (this.#last !== undefined) return Promise.resolve(this.#last)
     return new Promise((resolve) => {
       this.#waiting.push(resolve)
     })
@@ -178,22 +199,22 @@ class WebSocketConnection {
     switch (message.type) {
       case 'websocket.accept':
         this.#expect('connecting', message.type)
-        return this.#accept(message.subprotocol, message.headers ?? [])
+        return this.#accept(checkAcceptance(message.subprotocol, message.headers ?? [], this.#offered))
       case 'websocket.send':
         this.#expect('open', message.type)
-        return this.#sendFrame('text' in message ? message.text : message.bytes)
+        return this.#sendFrame(contentOf(message))
       case 'websocket.close':
         return this.#close(message.code ?? 1000, message.reason ?? '')
       case 'websocket.http.response.start':
         this.#expect('connecting', message.type)
-        this.#stage = 'refusing'
         this.#write = this.#startResponse(statusLine(message.status), allowed(message.headers ?? []))
+        this.#stage = 'refusing'
         return
       case 'websocket.http.response.body':
         this.#expect('refusing', message.type)
         if (message.moreBody === true) return this.#write?.(message.body ?? new Uint8Array(0))
-        this.#stage = 'over'
-        this.#answer(message.body === undefined || message.body.length === 0 ? NOTHING : [message.body])
+        this.#over(1006, '')
+        this.#answer.resolve(message.body === undefined || message.body.length === 0 ? NOTHING : [message.body])
         return
       default:
         throw new TypeError(`a websocket connection cannot send ${describe(Reflect.get(Object(message), 'type'))}`)
@@ -201,33 +222,61 @@ class WebSocketConnection {
   }
 
   returned(): void {
-    if (this.#stage === 'connecting') this.#refuse()
-    else if (this.#stage === 'open') this.#socket?.close(1000)
+    this.#isAppDone = true
+    if (this.#stage === 'refusing') {
+      this.#fail(new Error('the application returned before the last websocket.http.response.body'))
+    } else this.#close(1000, '')
   }
 
-  /** False: nothing was answered yet, and the gateway's 500 is the answer. */
-  failed(error: unknown): boolean {
-    if (this.#stage === 'connecting' && error instanceof UnsupportedScope) {
-      this.#refuse()
-      return true
+  failed(error: unknown): void {
+    this.#isAppDone = true
+    if (this.#stage === 'connecting' && error instanceof UnsupportedScope) this.#refuse()
+    else if (this.#stage === 'connecting' || this.#stage === 'refusing') this.#fail(error)
+    else if (!(error instanceof Error && error.name === 'ClientDisconnected')) {
+      this.#source.environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
+      this.#close(1011, '')
     }
-    if (this.#stage === 'connecting' || this.#stage === 'refusing') return false
-    if (error instanceof Error && error.name === 'ClientDisconnected') return true
-    this.#source.environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
-    this.#socket?.close(1011)
-    return true
   }
 
-  async #accept(subprotocol: string | undefined, headers: HeaderList): Promise<void> {
+  async #accept(acceptance: Acceptance): Promise<void> {
+    const upgrade = this.#source.environ['tsgi.upgrade']
+    if (upgrade === undefined) throw new Error('this connection cannot be upgraded')
     this.#stage = 'accepting'
-    const acceptance = { subprotocol, headers: allowed(headers) }
-    const socket = await this.#webSockets.accept(this.#source, this.#startResponse, acceptance)
+    let upgraded: Upgraded
+    try {
+      upgraded = await upgrade(this.#startResponse)
+    } catch (error) {
+      this.#notUpgraded(error)
+      throw error
+    }
+    let socket: WebSocket
+    try {
+      socket = await this.#webSockets.open(this.#source, upgraded, acceptance)
+    } catch (error) {
+      upgraded.socket.destroy()
+      this.#closed(1006, '')
+      throw error
+    }
     this.#socket = socket
     this.#stage = 'open'
     socket.on('message', (data, isBinary) => this.#received(data, isBinary))
     socket.on('close', (code, reason) => this.#closed(code, reason.toString('utf8')))
     socket.on('error', (error) => this.#source.environ['tsgi.errors'].write(`websocket: ${error.message}\n`))
-    this.#answer(NOTHING)
+    this.#answer.resolve(NOTHING)
+    if (this.#closing !== undefined) socket.close(this.#closing.code, this.#closing.reason)
+  }
+
+  /** The application may still answer otherwise; where it has gone, nobody but the gateway is left to. */
+  #notUpgraded(error: unknown): void {
+    if (this.#stage !== 'accepting') return
+    this.#stage = 'connecting'
+    if (this.#isAppDone) this.#fail(error)
+  }
+
+  /** The answer is the gateway's: a 500, or where the head is out a response that breaks off. */
+  #fail(error: unknown): void {
+    this.#over(1006, '')
+    this.#answer.reject(error)
   }
 
   /** Resolves when the frame is with the kernel: the backpressure of a slow client. */
@@ -242,44 +291,71 @@ class WebSocketConnection {
 
   #close(code: number, reason: string): void {
     if (this.#stage === 'connecting') this.#refuse()
+    else if (this.#stage === 'accepting') this.#closing ??= { code, reason }
     else if (this.#stage === 'open') this.#socket?.close(code, reason)
   }
 
   /** ASGI 3, "Close - send event": before the handshake it is a 403. */
   #refuse(): void {
-    this.#stage = 'over'
-    this.#last = { type: 'websocket.disconnect', code: 1006, reason: '' }
-    this.#startResponse('403 Forbidden', [['Content-Type', 'text/plain; charset=utf-8']])
-    this.#answer([Buffer.from('Forbidden\n')])
+    this.#over(1006, '')
+    try {
+      this.#startResponse('403 Forbidden', [['Content-Type', 'text/plain; charset=utf-8']])
+    } catch (error) {
+      // It was called before, with a head that was refused.
+      this.#answer.reject(error)
+      return
+    }
+    this.#answer.resolve([Buffer.from('Forbidden\n')])
   }
 
   #received(data: RawData, isBinary: boolean): void {
     const bytes = Array.isArray(data) ? Buffer.concat(data) : Buffer.isBuffer(data) ? data : Buffer.from(data)
-    if (isBinary) this.#deliver({ type: 'websocket.receive', bytes })
-    else this.#deliver({ type: 'websocket.receive', text: bytes.toString('utf8') })
+    if (isBinary) this.#deliver({ type: 'websocket.receive', bytes }, bytes.length)
+    else this.#deliver({ type: 'websocket.receive', text: bytes.toString('utf8') }, bytes.length)
   }
 
-  #deliver(message: Received): void {
+  #deliver(message: Received, bytes: number): void {
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) {
       waiting(message)
       return
     }
-    this.#held.push(message)
-    if (this.#held.length >= MAX_HELD_MESSAGES) this.#socket?.pause()
+    this.#held.push({ message, bytes })
+    this.#heldBytes += bytes
+    if (this.#holdsEnough) this.#socket?.pause()
+  }
+
+  get #holdsEnough(): boolean {
+    return this.#held.length >= MAX_HELD_MESSAGES || this.#heldBytes >= MAX_HELD_BYTES
   }
 
   #closed(code: number, reason: string): void {
     if (this.#stage === 'over') return
+    this.#over(code, reason)
+    this.#answer.resolve(NOTHING)
+  }
+
+  #over(code: number, reason: string): void {
     this.#stage = 'over'
-    this.#last = { type: 'websocket.disconnect', code, reason }
-    for (const waiting of this.#waiting.splice(0)) waiting(this.#last)
-    this.#answer(NOTHING)
+    const last: Received = { type: 'websocket.disconnect', code, reason }
+    this.#last = last
+    for (const waiting of this.#waiting.splice(0)) waiting(last)
   }
 
   #expect(stage: Stage, type: string): void {
     if (this.#stage !== stage) throw new Error(`${type} was sent at the wrong time`)
   }
+}
+
+/** A frame that is not what was meant is worse than none: nothing is guessed. */
+function contentOf(message: object): string | Uint8Array {
+  if ('text' in message) {
+    if (typeof message.text === 'string') return message.text
+    throw new TypeError(`the text of a websocket.send must be a string, not ${describe(message.text)}`)
+  }
+  const bytes: unknown = Reflect.get(message, 'bytes')
+  if (isBytes(bytes)) return bytes
+  throw new TypeError(`the bytes of a websocket.send must be a Uint8Array, not ${describe(bytes)}`)
 }
 
 function clientDisconnected(): Error {

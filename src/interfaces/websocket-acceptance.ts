@@ -1,0 +1,44 @@
+/** What an application may say in its `websocket.accept`: it goes into the 101 as it is, past startResponse and its checks. */
+
+import type { HeaderList } from '../application.ts'
+import { describe, TsgiError } from '../errors.ts'
+import { checkHead } from '../gateway/head-checks.ts'
+import { isHopByHop } from '../gateway/hop-by-hop.ts'
+
+export interface Acceptance {
+  readonly subprotocol: string | undefined
+  readonly headers: HeaderList
+}
+
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
+
+/**
+ * @param offered the subprotocols of the client, which fails the connection at any other (RFC 6455 section 4.1)
+ * @throws TypeError | TsgiError TSGI_APP_BAD_HEADER
+ */
+export function checkAcceptance(subprotocol: unknown, headers: unknown, offered: readonly string[]): Acceptance {
+  if (subprotocol !== undefined && (typeof subprotocol !== 'string' || !TOKEN.test(subprotocol))) {
+    throw new TypeError(`the subprotocol must be a token, not ${describe(subprotocol)}`)
+  }
+  if (subprotocol !== undefined && !offered.includes(subprotocol)) {
+    throw new TypeError(`the client did not offer the subprotocol ${describe(subprotocol)}`)
+  }
+  return { subprotocol, headers: checkHeaders(headers) }
+}
+
+function checkHeaders(headers: unknown): HeaderList {
+  const own = Array.isArray(headers) ? headers.filter((entry) => !belongsToGateway(entry)) : headers
+  const { headers: checked } = checkHead('200 OK', own)
+  for (const [name] of checked) {
+    // RFC 9110 section 8.6, and RFC 6455 section 4.2.2: a second one of these, and clients leave.
+    if (/^(?:content-length|sec-websocket-.*)$/i.test(name)) {
+      throw new TsgiError('TSGI_APP_BAD_HEADER', `${describe(name)} is no header for an application's websocket.accept`)
+    }
+  }
+  return checked
+}
+
+/** Left out, as from the head of a response: frameworks send them. */
+function belongsToGateway(entry: unknown): boolean {
+  return Array.isArray(entry) && typeof entry[0] === 'string' && isHopByHop(entry[0])
+}
