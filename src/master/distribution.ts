@@ -18,6 +18,9 @@ export interface Pool {
 export class Distribution {
   readonly #pool: Pool
   readonly #balance = new Balance()
+  /** What each was given: those of its own generation. */
+  readonly #given = new WeakMap<WorkerProcess, readonly Listener[]>()
+  #underWay = 0
 
   constructor(pool: Pool) {
     this.#pool = pool
@@ -29,7 +32,25 @@ export class Distribution {
 
   /** Copies of all listening sockets, in their order. */
   handListeners(id: number, listeners: readonly Listener[]): void {
-    for (const [index, { handle }] of listeners.entries()) this.#pool.process(id)?.hand(handle, { listener: index })
+    const worker = this.#pool.process(id)
+    if (worker === undefined) return
+    this.#given.set(worker, listeners)
+    for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index })
+  }
+
+  /**
+   * The same copies again, for the last time: a worker at its cap has let go of them, and nobody else accepts what is queued.
+   * @param done all that were handed out so have left: called once for all workers that get theirs in one turn
+   */
+  handLast(id: number, done: () => void): void {
+    const worker = this.#pool.process(id)
+    const listeners = worker === undefined ? [] : (this.#given.get(worker) ?? [])
+    this.#underWay += listeners.length
+    const sent = (): void => {
+      this.#underWay -= 1
+      if (this.#underWay === 0) setImmediate(() => this.#underWay === 0 && done())
+    }
+    for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index }, sent)
   }
 
   /**

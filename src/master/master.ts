@@ -274,6 +274,7 @@ export class Master {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} drains: ${action.why}`)
       const last = this.#roster.stop !== undefined
       child?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why, last })
+      if (last) this.#distribution.handLast(action.id, () => this.#start.sockets.keepOnly([]))
     } else {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} is told to leave: ${action.why}`)
       child?.send({ kind: 'quit', why: action.why })
@@ -367,7 +368,7 @@ export class Master {
 
   #dropReload(generation: number, failure: Failure): void {
     this.#nextSetup = undefined
-    this.#start.sockets.keepOnly(this.#setup.listeners)
+    if (this.#roster.stop === undefined) this.#start.sockets.keepOnly(this.#setup.listeners)
     const message = `the reload failed, generation ${this.#setup.generation} goes on: ${failure.message}`
     this.#log.error({ generation, ...errorField(failure) }, message)
     this.#reloads.end({ kind: 'failed', ...failure })
@@ -375,7 +376,7 @@ export class Master {
 
   /** The addresses go first: nobody can connect to what is about to end, and what waits already is still accepted. */
   #stopGracefully(why: string): void {
-    this.#start.sockets.keepOnly([])
+    this.#start.sockets.withdraw()
     this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why } })
   }
 

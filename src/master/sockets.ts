@@ -7,7 +7,7 @@
  */
 
 import { lookup } from 'node:dns/promises'
-import { readFileSync } from 'node:fs'
+import { readFileSync, unlinkSync } from 'node:fs'
 import * as net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { asError, TsgiError } from '../errors.ts'
@@ -75,6 +75,7 @@ export class Sockets {
   /** Handles of descriptors that the process was started with: one each, as closing a handle closes the descriptor. */
   readonly #inherited = new Map<number, BoundHandle>()
   #activatedFds: readonly number[]
+  #withdrawn = false
 
   /** @param identity who the workers are: the owner of Unix sockets, unless the options name another. */
   constructor(identity: Identity | undefined, activatedFds: readonly number[]) {
@@ -114,6 +115,12 @@ export class Sockets {
     return listeners
   }
 
+  /** Nobody finds a Unix socket from now on; what waits in its queue can still be accepted. */
+  withdraw(): void {
+    this.#withdrawn = true
+    for (const held of this.#held.values()) if (held.file !== undefined && isReachable(held)) unlinkSync(held.file.path)
+  }
+
   /** Lets go of every socket that is not among these. */
   keepOnly(listeners: readonly Listener[]): void {
     const handles = new Set(listeners.map(({ handle }) => handle))
@@ -122,6 +129,7 @@ export class Sockets {
 
   /** Addresses of Unix sockets whose file was removed or replaced: the workers listen, and nobody can connect. */
   get unreachable(): readonly string[] {
+    if (this.#withdrawn) return []
     return [...this.#held.values()].filter((held) => !isReachable(held)).map(({ address }) => address)
   }
 
@@ -167,7 +175,7 @@ export class Sockets {
     const held = this.#held.get(text)
     this.#held.delete(text)
     // libuv unlinks the path of a socket that it bound. Where another file is there by now, the handle stays open instead.
-    if (held !== undefined && isReachable(held)) held.handle.close()
+    if (held !== undefined && (isReachable(held) || isFree(held))) held.handle.close()
   }
 }
 
@@ -188,6 +196,7 @@ export function socketOwnership(
 }
 
 const isReachable = ({ file }: Held): boolean => file === undefined || isStill(file.path, file.identity)
+const isFree = ({ file }: Held): boolean => file === undefined || identify(file.path) === undefined
 
 /** What is wrong with a queue of this length on this machine; undefined: nothing. */
 export function backlogWarning(backlog: number): string | undefined {

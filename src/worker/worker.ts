@@ -35,7 +35,8 @@ export interface WorkerStart {
   readonly drained: (why: string) => void
 }
 
-type Phase = 'starting' | 'accepting' | 'full' | 'draining' | 'left'
+/** emptying: the last one to accept takes in what waits in the queues, at its cap too. */
+type Phase = 'starting' | 'accepting' | 'full' | 'emptying' | 'draining' | 'left'
 
 export class Worker {
   readonly #options: Options
@@ -144,8 +145,10 @@ export class Worker {
       return
     }
     if (!this.#listeners.complete) return
-    this.#phase = 'accepting'
-    this.#onAccepting()
+    if (this.#phase !== 'emptying') this.#phase = 'accepting'
+    const tell = this.#onAccepting
+    this.#onAccepting = () => undefined
+    tell()
     this.#letGoWhenFull()
   }
 
@@ -159,13 +162,21 @@ export class Worker {
     if (this.#phase === 'accepting' || this.#phase === 'full') this.#connections.shed(requestsPerSecond)
   }
 
-  /** @param last nobody listens on these sockets after this worker */
+  /** @param last nobody listens on these sockets after this worker, which the master gives it once more */
   drain(graceMs: number, why: string, last: boolean): void {
-    if (last) this.#listeners.emptyQueue(() => this.#drain(graceMs, why, last))
-    else this.#drain(graceMs, why, last)
+    if (this.#phase === 'emptying' || this.#phase === 'draining' || this.#phase === 'left') return
+    setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
+    if (!last) {
+      this.#drain(why, last)
+      return
+    }
+    this.#phase = 'emptying'
+    const empty = (): void => this.#listeners.emptyQueue(() => this.#drain(why, last))
+    if (this.#listeners.complete) empty()
+    else this.#onAccepting = empty
   }
 
-  #drain(graceMs: number, why: string, last: boolean): void {
+  #drain(why: string, last: boolean): void {
     if (this.#phase === 'draining' || this.#phase === 'left') return
     this.#phase = 'draining'
     this.#why = why
@@ -173,7 +184,6 @@ export class Worker {
     this.#connections.drain(!last)
     this.#http.drain(last)
     this.#draining()
-    setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     this.#settled()
   }
 
@@ -230,7 +240,7 @@ export class Worker {
     this.#http.sweep(nowMs)
     const tick = this.#measure(nowMs)
     this.#send({ kind: 'tick', tick })
-    if (this.#retiring || this.#phase === 'draining') return
+    if (this.#retiring || this.#phase === 'emptying' || this.#phase === 'draining') return
     const age = { requests: tick.requestsTotal, rssBytes: tick.rssBytes, lifetimeMs: nowMs - this.#startedMs }
     const { maxMemoryBytes, maxLifetimeMs } = this.#options
     const why = retireReason(age, { maxRequests: this.#maxRequests, maxMemoryBytes, maxLifetimeMs })

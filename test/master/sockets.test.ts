@@ -119,6 +119,29 @@ describe('a Unix socket', () => {
     other.close()
   })
 
+  test('that is withdrawn is found by nobody, stays open for what is queued, and goes in the end', async () => {
+    const path = join(tempDir(), 'app.sock')
+    const sockets = open()
+    const [listener] = await sockets.bind(options({ uwsgi: [path] }))
+    sockets.withdraw()
+    expect(existsSync(path)).toBe(false)
+    expect(sockets.unreachable).toEqual([])
+    expect(listener?.handle.fd).toBeGreaterThan(0)
+    sockets.keepOnly([])
+    expect(listener?.handle.fd).toBeLessThan(0)
+  })
+
+  test('that was withdrawn leaves the next one at its path alone', async () => {
+    const path = join(tempDir(), 'app.sock')
+    const sockets = open()
+    await sockets.bind(options({ uwsgi: [path] }))
+    sockets.withdraw()
+    await served(path)
+    sockets.withdraw()
+    sockets.keepOnly([])
+    expect(await codeOf(path)).toBe('connected')
+  })
+
   test.each([
     ['in a folder that does not exist', (folder: string) => join(folder, 'none', 'app.sock'), 'does not exist'],
     ['whose path is too long', (folder: string) => join(folder, 'x'.repeat(108)), 'bytes'],

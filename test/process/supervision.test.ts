@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
+import { freePort } from '../support/ports.ts'
 import { isAlive } from '../support/proc.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine, onlyWorker, startTsgi, type Tsgi } from '../support/tsgi.ts'
@@ -40,14 +41,24 @@ async function deployed(args: readonly string[] = []): Promise<Deployment> {
   return { tsgi, socket, control, app, deploy }
 }
 
-function ask(path: string, target = '/', body = ''): Promise<GatewayResponse> {
+/** @param where a Unix socket, or a port of this machine */
+function ask(
+  where: string | number,
+  target = '/',
+  body = '',
+  connected = (): void => undefined,
+): Promise<GatewayResponse> {
   const params = ['REQUEST_METHOD', body === '' ? 'GET' : 'POST', 'REQUEST_URI', target, 'PATH_INFO', target]
   const common = ['QUERY_STRING', '', 'SERVER_PROTOCOL', 'HTTP/1.1', 'SERVER_NAME', 'localhost', 'SERVER_PORT', '80']
   const request = { params: [...params, ...common], body: Buffer.from(body) }
   return new Promise((resolve, reject) => {
     const parser = createUwsgiResponseParser(false)
     const events: ReturnType<typeof parser.feed>[number][] = []
-    const socket = connect(path, () => socket.write(Buffer.concat(encodeUwsgiRequest(request))))
+    const socket = dial(where)
+    socket.on('connect', () => {
+      connected()
+      socket.write(Buffer.concat(encodeUwsgiRequest(request)))
+    })
     socket.on('data', (chunk) => events.push(...parser.feed(chunk)))
     socket.on('error', reject)
     socket.on('end', () => {
@@ -58,6 +69,19 @@ function ask(path: string, target = '/', body = ''): Promise<GatewayResponse> {
         reject(error)
       }
     })
+  })
+}
+
+const dial = (where: string | number): Socket =>
+  typeof where === 'string' ? connect(where) : connect(where, '127.0.0.1')
+
+/** `'connected'`, or the code of the error. */
+function dialled(where: string | number): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = dial(where)
+    socket.on('connect', () => socket.destroy())
+    socket.on('close', () => resolve('connected'))
+    socket.on('error', (error) => resolve('code' in error ? String(error.code) : error.message))
   })
 }
 
@@ -211,6 +235,40 @@ test('a SIGTERM to every process of the service, as systemd sends it, lets the r
   expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
   expect(existsSync(socket)).toBe(false)
 })
+
+test.each(['a Unix socket', 'a TCP port'])(
+  'who waits in the queue of %s is served after a SIGTERM, with every worker at its cap',
+  async (kind) => {
+    const port = kind === 'a TCP port' ? await freePort() : undefined
+    const { tsgi, socket, control, deploy } = await deployed([
+      ...['--workers', '2', '--max-concurrency', '1'],
+      ...(port === undefined ? [] : ['--uwsgi', `127.0.0.1:${port}`]),
+    ])
+    deploy(`let running = 0
+    export const application = async (environ, startResponse) => {
+      console.log(\`begun: \${environ.REQUEST_URI}\`)
+      running += 1
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      startResponse('200 OK', [])
+      return [Buffer.from(\`\${running--} at a time\`)]
+    }`)
+    expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+    await until('the old workers are gone', () => tsgi.workerPids().length === 2)
+    const where = port ?? socket
+    const served = [ask(where, '/first'), ask(where, '/second')]
+    await tsgi.waitForLog(/begun: \/first/)
+    await tsgi.waitForLog(/begun: \/second/)
+    for (let queued = 0; queued < 5; queued += 1) {
+      await new Promise<void>((connected) => served.push(ask(where, '/queued', '', connected)))
+    }
+    tsgi.signal('SIGTERM')
+    await until('nobody can connect any more', async () => (await dialled(where)) !== 'connected')
+    expect(tsgi.process.isRunning()).toBe(true)
+    const answers = (await Promise.all(served)).map(({ body }) => String(body))
+    expect(answers).toEqual(served.map(() => '1 at a time'))
+    expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
+  },
+)
 
 test('a SIGTERM to one worker replaces it without losing a request', async () => {
   const { tsgi, socket } = await deployed(['--workers', '1'])

@@ -60,6 +60,10 @@ function load(mine: WorkerBoot): void {
 
 process.on('message', (_message, handle: unknown) => {
   if (!isRawListener(handle)) throw new Error('the master sent no listening handle')
+  if (draining) {
+    handle.close()
+    return
+  }
   listeners.add(handle)
   handle.onconnection = (status, client) => {
     if (status !== 0 || !isRawHandle(client)) return
