@@ -55,7 +55,9 @@ export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit)
 }
 
 const failedAt = (exitCode: number): string =>
-  exitCode === ERRORS.TSGI_USAGE.exitCode ? 'could not start' : 'could not load the application'
+  exitCode === ERRORS.TSGI_USAGE.exitCode || exitCode === ERRORS.TSGI_BIND.exitCode
+    ? 'could not start'
+    : 'could not load the application'
 
 /** As pino's readers show errors; nothing where there is no stack. */
 export function errorField({ message, stack }: { readonly message: string; readonly stack: string }): object {

@@ -226,7 +226,7 @@ function foldFailure(roster: Roster, worker: WorkerView, failure: Failure, nowMs
       kind: 'quick',
       exitCode: failure.exitCode,
       sinceMs: nowMs,
-      why: 'the application did not load',
+      why: failure.exitCode === 3 ? 'the application did not load' : 'the first start failed',
     }
     return { ...roster, stop }
   }

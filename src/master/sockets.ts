@@ -14,7 +14,7 @@ import { asError, TsgiError } from '../errors.ts'
 import type { ListenerInfo } from '../messages.ts'
 import { type Address, formatAddress, parseAddress } from '../options/address.ts'
 import { findGroup, findUser } from './accounts.ts'
-import { unixPathOf } from './activation.ts'
+import { isNoListener, unixPathOf } from './activation.ts'
 import type { Identity } from './privileges.ts'
 import {
   type FileIdentity,
@@ -154,10 +154,11 @@ export class Sockets {
   #inherit(fd: number): BoundHandle {
     const known = this.#inherited.get(fd)
     if (known !== undefined) return known
-    const handle = create(null, undefined, undefined, fd)
-    if (typeof handle === 'number') {
-      const code = getSystemErrorName(handle)
-      throw new TsgiError('TSGI_BIND', `fd:${fd} is no listening socket that this process was started with (${code})`)
+    // Before it is touched: it may be one of Node's own.
+    const handle = isNoListener(fd) ? undefined : create(null, undefined, undefined, fd)
+    if (handle === undefined || typeof handle === 'number') {
+      const code = handle === undefined ? '' : ` (${getSystemErrorName(handle)})`
+      throw new TsgiError('TSGI_BIND', `fd:${fd} is no listening socket that this process was started with${code}`)
     }
     this.#inherited.set(fd, handle)
     return handle

@@ -4,6 +4,8 @@
  */
 
 import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import { getSystemErrorName } from 'node:util'
+import { TsgiError } from '../errors.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { ListenerInfo, TlsIdentity } from '../messages.ts'
@@ -36,6 +38,8 @@ export interface Accepting {
   refuse(socket: Socket, listener: ListenerInfo, error: Error, answer: Uint8Array | undefined): void
   /** A TLS handshake that was waited for has come to nothing. */
   handshakeEnded(): void
+  /** Nothing will ever come from one of the sockets. */
+  cannotListen(error: TsgiError): void
 }
 
 /** The first one may have begun before the addresses were gone. */
@@ -73,8 +77,10 @@ export class Listeners {
   add(index: number, handle: unknown): void {
     const listener = this.#infos[index]
     if (listener === undefined) throw new RangeError(`the master sent a socket number ${index} that nobody announced`)
+    const copy = this.#listen(handle, listener)
+    if (copy === undefined) return
     const before = this.#copies.get(index)
-    this.#copies.set(index, this.#listen(handle, listener))
+    this.#copies.set(index, copy)
     before?.close()
   }
 
@@ -107,14 +113,15 @@ export class Listeners {
     this.#copies.clear()
   }
 
-  #listen(handle: unknown, listener: ListenerInfo): ListeningCopy {
+  /** @returns undefined where it cannot listen, which was told then */
+  #listen(handle: unknown, listener: ListenerInfo): ListeningCopy | undefined {
     const { tls } = this.#settings
     if (tls !== undefined && listener.transport === 'tcp') return this.#listenTls(handle, listener, tls)
     if (this.#settings.fast && isRawListener(handle)) return this.#listenFast(handle, listener)
     return this.#listenDocumented(handle, listener)
   }
 
-  #listenFast(handle: RawListener, listener: ListenerInfo): ListeningCopy {
+  #listenFast(handle: RawListener, listener: ListenerInfo): ListeningCopy | undefined {
     const expected = expectedProtocols(listener.protocol)
     const guarded = listener.transport === 'tcp'
     handle.onconnection = (status, client) => {
@@ -131,16 +138,17 @@ export class Listeners {
       this.#accepting.acceptHandle(client, listener, expected)
     }
     const status = handle.listen(this.#settings.backlog)
-    if (status !== 0) throw new Error(`listen on ${listener.address} failed with ${status}`)
-    return handle
+    if (status === 0) return handle
+    this.#accepting.cannotListen(listenError(listener, getSystemErrorName(status)))
+    return undefined
   }
 
-  #listenDocumented(handle: unknown, listener: ListenerInfo): ListeningCopy {
+  #listenDocumented(handle: unknown, listener: ListenerInfo): ListeningCopy | undefined {
     const expected = expectedProtocols(listener.protocol)
     return this.#listenWith(handle, listener, (socket) => this.#accepting.acceptSocket(socket, listener, expected))
   }
 
-  #listenTls(handle: unknown, listener: ListenerInfo, identity: TlsIdentity): ListeningCopy {
+  #listenTls(handle: unknown, listener: ListenerInfo, identity: TlsIdentity): ListeningCopy | undefined {
     const expected = expectedProtocols(listener.protocol)
     const { handshakeTimeoutMs: timeoutMs, proxyProtocol } = this.#settings
     const names = expected.map(({ name }): string => name)
@@ -158,15 +166,18 @@ export class Listeners {
     return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
   }
 
-  #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy {
+  #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy | undefined {
     const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accepted += 1
       if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) socket.destroy()
       else accept(socket)
     })
-    server.on('error', (error) => this.#acceptFailed(listener, error.message))
+    server.on('error', (error) => {
+      if (server.listening) this.#acceptFailed(listener, error.message)
+      else this.#accepting.cannotListen(listenError(listener, 'code' in error ? String(error.code) : error.message))
+    })
     server.listen(handle, this.#settings.backlog)
-    return server
+    return server.listening ? server : undefined
   }
 
   /** @param peer undefined where it has left already: a balancer's check, as often as not, and nothing to talk about */
@@ -187,6 +198,15 @@ export class Listeners {
     const message = `a connection to ${listener.address} could not be accepted: ${why}`
     this.#say(message, (suppressed) => this.#settings.log.error({ listener: listener.address, suppressed }, message))
   }
+}
+
+/** What bind(2) lets pass: another socket listens there, or an inherited descriptor is none that can. */
+function listenError({ address }: ListenerInfo, code: string): TsgiError {
+  const reason =
+    code === 'EADDRINUSE'
+      ? 'something listens there already, another process or another listener of this one; choose another port'
+      : 'no connection can come that way; choose another address'
+  return new TsgiError('TSGI_BIND', `${address} cannot be listened on (${code}): ${reason}`)
 }
 
 function peerOf(client: RawHandle): string | undefined {

@@ -106,6 +106,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       send: (message) => channel.send(message),
       passOn,
       draining: sayFarewell,
+      broken: (error) => fail(error, channel),
       drained: (why) => {
         log.debug({ why }, 'drained')
         void leave(channel, loaded, log)
@@ -122,12 +123,15 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     channel.send({ kind: 'ready', bootMs: monotonicMs() - startedMs, interface: loaded.interface })
     return worker
   } catch (thrown) {
-    const error = asError(thrown)
-    const exitCode = error instanceof TsgiError ? error.exitCode : 1
-    const stack = stackOf(error)
-    channel.send({ kind: 'failed', exitCode, message: error.message, stack }, () => process.exit(exitCode))
+    fail(asError(thrown), channel)
     return undefined
   }
+}
+
+function fail(error: Error, channel: Channel): void {
+  const exitCode = error instanceof TsgiError ? error.exitCode : 1
+  const stack = stackOf(error)
+  channel.send({ kind: 'failed', exitCode, message: error.message, stack }, () => process.exit(exitCode))
 }
 
 /** Over Node's own channel, which carries descriptors. */

@@ -31,6 +31,8 @@ export interface WorkerStart {
   readonly draining: () => void
   readonly send: (message: WorkerMessage) => void
   readonly passOn: PassOn
+  /** It gets no connections from one of its sockets, and is of no use. */
+  readonly broken: (error: TsgiError) => void
   /** Everything is served, nothing is open. */
   readonly drained: (why: string) => void
 }
@@ -59,7 +61,7 @@ export class Worker {
   #utilization = performance.eventLoopUtilization()
   #onAccepting: () => void = () => undefined
 
-  constructor({ handler, boot, options, fast, log, send, passOn, draining, drained }: WorkerStart) {
+  constructor({ handler, boot, options, fast, log, send, passOn, draining, broken, drained }: WorkerStart) {
     this.#options = options
     this.#log = log
     this.#memory = new ResidentMemory(log)
@@ -109,6 +111,7 @@ export class Worker {
         },
         refuse: (socket, listener, error, answer) => this.#connections.refuse(socket, listener, error, answer),
         handshakeEnded: () => this.#settled(),
+        cannotListen: broken,
       },
     )
     this.#http = new HttpListener(this.#requests, {

@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -209,6 +210,25 @@ describe('several sockets', () => {
 })
 
 describe('an inherited descriptor', () => {
+  test('that is a connection or a file is refused', async () => {
+    const path = join(tempDir(), 'app.sock')
+    await served(path)
+    const client = connect(path)
+    await once(client, 'connect')
+    const file = openSync(join(tempDir(), 'file'), 'w')
+    onTestFinished(() => {
+      client.destroy()
+      closeSync(file)
+    })
+    const connected: unknown = Reflect.get(Reflect.get(client, '_handle') ?? {}, 'fd')
+    for (const fd of [connected, file]) {
+      await expect(open().bind(options({ uwsgi: [`fd:${fd}`] }))).rejects.toMatchObject({
+        code: 'TSGI_BIND',
+        message: `fd:${fd} is no listening socket that this process was started with`,
+      })
+    }
+  })
+
   test.each(['fd:77', 'fd:0'])('%s that is no socket is refused', async (address) => {
     await expect(open().bind(options({ uwsgi: [address] }))).rejects.toMatchObject({ code: 'TSGI_BIND' })
   })

@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
@@ -328,4 +328,41 @@ test('an address that another tsgi serves ends the second with 4 and harms the f
   expect(await second.process.exited).toEqual({ code: 4, signal: null })
   expect(second.process.lines.join('\n')).toContain('another process is serving it')
   expect(await text(socket)).toMatch(/^one /)
+})
+
+describe('an address on which somebody else listens by the time the workers do', () => {
+  const unloaded = (): string => {
+    const app = join(tempDir(), 'app.ts')
+    writeFileSync(app, version('one'))
+    return app
+  }
+
+  test.each([
+    ['a second listener', '--http'],
+    ['the metrics', '--metrics'],
+  ])('as %s, ends the start with 4 and says which', async (_name, option) => {
+    const port = await freePort()
+    const args = ['--workers', '2', option, `127.0.0.1:${port}`, '--uwsgi', `:${port}`]
+    const tsgi = await startTsgi({ app: unloaded(), args, waitUntilReady: false })
+    expect(await tsgi.process.exited).toEqual({ code: 4, signal: null })
+    const errors = tsgi.records().filter(({ level }) => level === 'error')
+    expect(errors.length).toBeGreaterThan(0)
+    for (const { msg, err } of errors) {
+      expect(msg).toMatch(/could not start: .*:\d+ cannot be listened on \(EADDRINUSE\): something listens there/)
+      expect(err).toBeUndefined()
+    }
+  })
+
+  test('as another tsgi that starts at the same time, ends one of them with 4', async () => {
+    const port = await freePort()
+    const args = ['--workers', '1', '--uwsgi', `127.0.0.1:${port}`]
+    const start = () => startTsgi({ app: unloaded(), args, waitUntilReady: false })
+    const both = await Promise.all([start(), start()])
+    await Promise.race(both.map(({ process: { exited } }) => exited))
+    const [gone, serves] = both[0]?.process.isRunning() ? both.toReversed() : both
+    expect(await gone?.process.exited).toEqual({ code: 4, signal: null })
+    expect(gone?.process.lines.join('\n')).not.toContain('    at ')
+    await serves?.waitForLog(/ready: 1 worker/)
+    expect((await ask(port)).status).toBe(200)
+  })
 })
