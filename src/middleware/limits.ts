@@ -30,13 +30,12 @@ class LimitedInput implements InputStream {
   }
 
   async read(size?: number): Promise<Uint8Array> {
-    // One byte past the limit is enough to know.
-    const most = this.#maxBytes - this.#bytes + 1
+    const most = this.#most()
     return this.#counted(await this.#input.read(Math.min(size ?? most, most)))
   }
 
   async readline(size?: number): Promise<Uint8Array> {
-    const most = this.#maxBytes - this.#bytes + 1
+    const most = this.#most()
     return this.#counted(await this.#input.readline(Math.min(size ?? most, most)))
   }
 
@@ -52,12 +51,25 @@ class LimitedInput implements InputStream {
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array> {
+    this.#check()
     for await (const chunk of this.#input) yield this.#counted(chunk)
+  }
+
+  /** One byte past the limit is enough to know. */
+  #most(): number {
+    this.#check()
+    return this.#maxBytes - this.#bytes + 1
   }
 
   #counted(bytes: Uint8Array): Uint8Array {
     this.#bytes += bytes.length
-    if (this.#bytes <= this.#maxBytes) return bytes
+    this.#check()
+    return bytes
+  }
+
+  /** What was too large once stays so: who reads on must not take what follows for the rest of a body. */
+  #check(): void {
+    if (this.#bytes <= this.#maxBytes) return
     throw new TsgiError('TSGI_INPUT_TOO_LARGE', `the request body is larger than ${this.#maxBytes} bytes`)
   }
 }

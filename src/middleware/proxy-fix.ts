@@ -183,7 +183,8 @@ function apply(environ: Environ, { client, proto, host, port, prefix }: Told): v
   }
   if (proto !== undefined) applyScheme(environ, proto)
   if (host !== undefined || port !== undefined) applyHost(environ, host, port)
-  else if (proto !== undefined) environ.SERVER_PORT = defaultPort(proto)
+  // What the Host header names is the port that the client used; SERVER_PORT must not disagree with it.
+  else if (proto !== undefined) environ.SERVER_PORT = portOf(variable(environ, 'HTTP_HOST')) ?? defaultPort(proto)
   if (prefix !== undefined) environ.SCRIPT_NAME = prefix + environ.SCRIPT_NAME
 }
 
@@ -203,6 +204,8 @@ function applyHost(environ: Environ, host: string | undefined, port: string | un
   environ.SERVER_PORT = shown
   environ['HTTP_HOST'] = shown === defaultPort(scheme) ? name : `${name}:${shown}`
 }
+
+const portOf = (host: string | undefined): string | undefined => /:(\d+)$/.exec(host ?? '')?.[1]
 
 function defaultPort(scheme: 'http' | 'https'): string {
   return scheme === 'https' ? '443' : '80'

@@ -83,8 +83,8 @@ export function parseForwarded(value: string): Hop[] {
       fields.set(name.toLowerCase(), token ?? quoted?.replace(/\\(.)/g, '$1') ?? '')
     }
     const node = fields.get('for')
-    // Section 6: `unknown` and `_hidden` stand for a client whose address is not told.
-    const told = node !== undefined && node !== 'unknown' && !node.startsWith('_')
+    // Section 6: `unknown`, in any case, and `_hidden` stand for a client whose address is not told.
+    const told = node !== undefined && node.toLowerCase() !== 'unknown' && !node.startsWith('_')
     return { client: told ? parseAddress(node) : undefined, proto: fields.get('proto'), host: fields.get('host') }
   })
 }

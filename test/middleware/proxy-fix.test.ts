@@ -18,8 +18,8 @@ async function fixed(
   params: Record<string, string> = {},
 ): Promise<Record<string, unknown>> {
   const response = await requestInMemory(proxyFix(report, options), {
-    headers: [['Host', 'inside:8080'], ...headers],
-    params: { REMOTE_ADDR: '10.0.0.1', REMOTE_PORT: '4711', ...params },
+    headers,
+    params: { HTTP_HOST: 'inside:8080', REMOTE_ADDR: '10.0.0.1', REMOTE_PORT: '4711', ...params },
   })
   return response.status === 200 ? JSON.parse(response.text) : { status: response.status }
 }
@@ -71,9 +71,16 @@ describe('proxyFix believes', () => {
     })
   })
 
-  test('a protocol alone changes the port that goes with it', async () => {
-    const environ = await fixed({ hops: 1, trust: ['proto'] }, [['X-Forwarded-Proto', 'https']])
-    expect(environ).toMatchObject({ scheme: 'https', SERVER_PORT: '443' })
+  test.each([
+    ['shop.example', '443'],
+    ['[2001:db8::1]', '443'],
+    ['', '443'],
+    ['shop.example:8443', '8443'],
+    ['[2001:db8::1]:8443', '8443'],
+  ])('a protocol alone, with Host %j, means port %s', async (host, port) => {
+    const params = { HTTP_HOST: host }
+    const environ = await fixed({ hops: 1, trust: ['proto'] }, [['X-Forwarded-Proto', 'https']], params)
+    expect(environ).toMatchObject({ scheme: 'https', SERVER_PORT: port, HTTP_HOST: host })
   })
 
   test('Forwarded (RFC 7239)', async () => {
@@ -85,8 +92,12 @@ describe('proxyFix believes', () => {
       scheme: 'https',
       HTTP_HOST: 'shop.example',
     })
-    const hidden = await fixed({ hops: 1, trust: ['forwarded'] }, [['Forwarded', 'for=_hidden;proto=https']])
-    expect(hidden).toMatchObject({ REMOTE_ADDR: '10.0.0.1', scheme: 'https' })
+  })
+
+  test.each(['_hidden', 'unknown', 'Unknown', '"UNKNOWN"'])('Forwarded: for=%s tells no address', async (node) => {
+    const value = `for=${node};proto=https`
+    const environ = await fixed({ hops: 1, trust: ['forwarded'] }, [['Forwarded', value]])
+    expect(environ).toMatchObject({ REMOTE_ADDR: '10.0.0.1', scheme: 'https' })
   })
 })
 

@@ -230,6 +230,30 @@ describe('limitBody', () => {
   })
 })
 
+test.each(['read', 'readline', 'readlines', 'iteration'])(
+  'limitBody: %s after the limit is 413 as well',
+  async (way) => {
+    const first: unknown[] = []
+    const again = limitBody(async (environ) => {
+      const input = environ['tsgi.input']
+      const next = input[Symbol.asyncIterator]()
+      await next.next().catch((error: unknown) => first.push(error))
+      if (way === 'read') await input.read(4)
+      if (way === 'readline') await input.readline()
+      if (way === 'readlines') await input.readlines()
+      if (way === 'iteration') for await (const chunk of input) void chunk
+      return []
+    }, 10)
+    const response = await requestInMemory(again, {
+      method: 'POST',
+      body: 'x'.repeat(34),
+      params: { CONTENT_LENGTH: '' },
+    })
+    expect(first).toMatchObject([{ code: 'TSGI_INPUT_TOO_LARGE' }])
+    expect([response.status, response.errors]).toEqual([413, []])
+  },
+)
+
 describe('limitTime', () => {
   test('answers 503, tells the signal, and closes what comes too late', async () => {
     const closed = vi.fn()
