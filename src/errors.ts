@@ -15,7 +15,10 @@ interface ErrorRow {
   readonly status?: `${number} ${string}`
 }
 
-const table = <Code extends string>(rows: Record<Code, ErrorRow>): Readonly<Record<Code, ErrorRow>> => rows
+/** Each row keeps its own type: the exit code of a code that has one is a number. */
+const table = <const Rows extends Readonly<Record<string, ErrorRow>>>(rows: Rows): TypedRows<Rows> => rows
+
+type TypedRows<Rows> = { readonly [Code in keyof Rows]: ErrorRow & Rows[Code] }
 
 export const ERRORS = table({
   TSGI_USAGE: { kind: 'usage', exitCode: 2, help: 'The command line or the configuration cannot be understood.' },

@@ -3,6 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { ERRORS } from '../errors.ts'
 import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { Sockets } from '../master/sockets.ts'
 import { startWorker, WORKER_MAIN, type WorkerProcess } from '../master/worker-process.ts'
@@ -90,8 +91,7 @@ export async function checkApplication(
 
 /** What the application prints is no output of ours. */
 const STDERR_FD = 2
-const LOAD_EXIT_CODE = 3
 
 function failure(message: string): Checked {
-  return { ok: false, exitCode: LOAD_EXIT_CODE, message, stack: '' }
+  return { ok: false, exitCode: ERRORS.TSGI_LOAD.exitCode, message, stack: '' }
 }

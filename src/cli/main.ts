@@ -3,7 +3,7 @@
 
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, ERRORS, TsgiError } from '../errors.ts'
 import { CONTROL_COMMANDS } from '../master/control-messages.ts'
 import { nearest } from '../nearest.ts'
 import { check } from './check.ts'
@@ -18,8 +18,6 @@ import { logicalFolder } from './working-folder.ts'
 
 const SUBCOMMANDS: readonly Subcommand[] = [serve, dev, check, ctl, request, init]
 
-const USAGE_EXIT_CODE = 2
-
 async function main(words: readonly string[]): Promise<number> {
   const command = words[0] === 'help' ? words[1] : words[0]
   if (command !== undefined && !command.startsWith('-') && !isCommand(command)) return refuseCommand(command)
@@ -31,7 +29,7 @@ async function main(words: readonly string[]): Promise<number> {
   try {
     if (words.length === 0) program.outputHelp({ error: true })
     else program.parse(words, { from: 'user' })
-    return (await outcome) ?? (words.length === 0 ? USAGE_EXIT_CODE : 0)
+    return (await outcome) ?? (words.length === 0 ? ERRORS.TSGI_USAGE.exitCode : 0)
   } catch (error) {
     return report(error)
   }
@@ -86,7 +84,7 @@ function refuseCommand(word: string): number {
   const names = SUBCOMMANDS.map(({ name }) => name).join(', ')
   const hint = meant === undefined ? `the commands are ${names}` : `did you mean tsgi ${meant}?`
   printProblem(`there is no command ${JSON.stringify(word)}; ${hint}`)
-  return USAGE_EXIT_CODE
+  return ERRORS.TSGI_USAGE.exitCode
 }
 
 function meantBy(word: string): string | undefined {
@@ -103,7 +101,7 @@ function report(thrown: unknown): number {
   if (thrown instanceof CommanderError) {
     if (thrown.exitCode === 0) return 0
     printProblem(commanderProblem(thrown.message))
-    return USAGE_EXIT_CODE
+    return ERRORS.TSGI_USAGE.exitCode
   }
   if (thrown instanceof TsgiError) {
     printProblem(thrown.message)

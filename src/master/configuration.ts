@@ -1,6 +1,6 @@
 /** What is told of a configuration that was read again. */
 
-import { asError, TsgiError } from '../errors.ts'
+import { asError, ERRORS, TsgiError } from '../errors.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Failure } from './actions.ts'
 
@@ -8,7 +8,7 @@ import type { Failure } from './actions.ts'
 export function configurationFailure(thrown: unknown): Failure {
   if (thrown instanceof TsgiError) return { message: thrown.message, stack: '', exitCode: thrown.exitCode }
   const { message, stack = '' } = asError(thrown)
-  return { message, stack, exitCode: 2 }
+  return { message, stack, exitCode: ERRORS.TSGI_USAGE.exitCode }
 }
 
 export function restartWarning({ flag, configKey }: Reloaded['needRestart'][number]): string {
