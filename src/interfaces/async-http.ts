@@ -6,6 +6,7 @@ import { asError, describe } from '../errors.ts'
 import { isHopByHop } from '../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
 import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
+import { mayGoUnheard } from './client-left.ts'
 
 type Received = Messages['http']['receive']
 type Sent = Messages['http']['send']
@@ -27,7 +28,7 @@ export function runHttp(
     scope,
     () => body.receive(),
     // asyncApp and the caller of an unmarked application see to it that http messages come to an http scope; `send` checks.
-    (message) => response.send(message as Sent),
+    (message) => mayGoUnheard(response.send(message as Sent), () => response.hasLeft),
   )
   const returned = running.then(
     () => response.returned(),
@@ -109,6 +110,11 @@ class AsyncResponse {
 
   get body(): Promise<Body> {
     return this.#body.promise
+  }
+
+  /** The request ended before its response was complete. */
+  get hasLeft(): boolean {
+    return this.#hasLeft
   }
 
   get over(): Promise<void> {

@@ -9,6 +9,7 @@ import { isBytes } from '../gateway/chunk.ts'
 import type { RequestSource } from '../gateway/request-source.ts'
 import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
+import { isClientDisconnected, mayGoUnheard } from './client-left.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
 import { requestConstructor } from './node/request.ts'
 import { upgradeRequest } from './node/upgrade.ts'
@@ -122,7 +123,7 @@ export function runWebSocket(
       scope,
       () => connection.receive(),
       // Other kinds of messages are refused by `send`, one by one.
-      (message) => connection.send(message as Sent),
+      (message) => mayGoUnheard(connection.send(message as Sent), () => connection.isOver),
     )
     running.then(
       () => connection.returned(),
@@ -181,6 +182,10 @@ class WebSocketConnection {
     })
   }
 
+  get isOver(): boolean {
+    return this.#stage === 'over'
+  }
+
   receive(): Promise<Received> {
     const held = this.#held.shift()
     if (held !== undefined) {
@@ -232,7 +237,7 @@ class WebSocketConnection {
     this.#isAppDone = true
     if (this.#stage === 'connecting' && error instanceof UnsupportedScope) this.#refuse()
     else if (this.#stage === 'connecting' || this.#stage === 'refusing') this.#fail(error)
-    else if (!(error instanceof Error && error.name === 'ClientDisconnected')) {
+    else if (!isClientDisconnected(error)) {
       this.#source.environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
       this.#close(1011, '')
     }

@@ -133,6 +133,21 @@ test('a client that left without a word has left with 1006', async () => {
   await tsgi.waitForLog(/disconnected: \/leaves 1006/)
 })
 
+test('a message that nobody waits for, to a client that has left, is not the end of the worker', async () => {
+  const worker = await onlyWorker(tsgi)
+  const socket = webSocket('/unheard')
+  await once(socket, 'open')
+  socket.terminate()
+  await tsgi.waitForLog(/disconnected: \/unheard 1006/)
+  const client = connect(ports.HTTP, '127.0.0.1')
+  client.write('GET /streams HTTP/1.1\r\nHost: a\r\n\r\n')
+  await once(client, 'data')
+  client.resetAndDestroy()
+  await tsgi.waitForLog(/a response goes on unheard/)
+  expect((await httpRequest({ port: ports.HTTP }, { path: '/' })).text).toBe('served')
+  expect(await onlyWorker(tsgi)).toBe(worker)
+})
+
 test('what is neither text nor bytes is not sent', async () => {
   const socket = webSocket('/wrong-frames')
   const heard: string[] = []

@@ -48,7 +48,15 @@ export const application = asyncApp({
     throw new Error('a job of the lifespan died')
   },
 
-  http: async (scope, _receive, send) => {
+  http: async (scope, receive, send) => {
+    if (scope.path === '/streams') {
+      await send({ type: 'http.response.start', status: 200 })
+      await send({ type: 'http.response.body', body: Buffer.from('begun'), moreBody: true })
+      while ((await receive()).type !== 'http.disconnect');
+      void send({ type: 'http.response.body', body: Buffer.from('unheard'), moreBody: true })
+      console.log('a response goes on unheard')
+      return
+    }
     if (scope.path === '/break-lifespan') breakLifespan()
     await send({ type: 'http.response.start', status: 200 })
     await send({ type: 'http.response.body', body: Buffer.from('served') })
@@ -88,6 +96,7 @@ export const application = asyncApp({
     for (;;) {
       const received = await receive()
       if (received.type !== 'websocket.disconnect') continue
+      void send({ type: 'websocket.send', text: 'unheard' })
       console.log(`disconnected: ${scope.path} ${received.code} ${received.reason}`)
       return
     }

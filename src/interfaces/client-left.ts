@@ -1,0 +1,17 @@
+/**
+ * What `send` gives to an application. Where the client has left nobody needs to wait for it: a broadcast to many waits for none,
+ * and as a rejection that nobody handles one client's leaving would end the worker. Any other rejection is a mistake.
+ * @param isOver no message can have any effect any more
+ */
+export function mayGoUnheard(sent: Promise<void>, isOver: () => boolean): Promise<void> {
+  const told = new Promise<void>((resolve, reject) => {
+    sent.then(resolve, (error: unknown) => {
+      if (isOver() || isClientDisconnected(error)) told.catch(() => undefined)
+      reject(error)
+    })
+  })
+  return told
+}
+
+export const isClientDisconnected = (error: unknown): boolean =>
+  error instanceof Error && error.name === 'ClientDisconnected'
