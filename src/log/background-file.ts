@@ -3,8 +3,8 @@
  * ever (sonic-boom 4, flushSync: EPIPE and ENOSPC too), so that a full disk or a closed pipe keeps a worker from leaving.
  */
 
-import { close, closeSync, openSync, write, writeSync } from 'node:fs'
-import { cannotOpen, tellOnce } from './faults.ts'
+import { close, closeSync, openSync, readSync, statSync, write, writeSync } from 'node:fs'
+import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
 
 export interface BackgroundFile {
   /** @param lines ASCII */
@@ -21,18 +21,31 @@ const MAX_WAITING_BYTES = 16 * 1024 * 1024
 const RETRY_MS = 20
 /** A pipe whose reader sleeps must not keep the process from leaving. */
 const MAX_SYNC_RETRIES = 50
+const NEWLINE = 0x0a
 
 /**
  * @param maxWriteBytes of one write to the descriptor; what was handed over in one piece is never cut
  * @throws TsgiError TSGI_USAGE where the file cannot be opened
  */
 export function openBackgroundFile(target: string | number, maxWriteBytes: number): BackgroundFile {
-  let fd = open(target)
+  let fd = openFirst(target)
   const waiting: Buffer[] = []
   let waitingBytes = 0
   /** The descriptor of the write in flight; undefined when none is. */
   let busyFd: number | undefined
   const onFault = tellOnce(target)
+  /** `unknown` at first, and after a write that failed: what other workers wrote to the same file may have been cut. */
+  let endsIn: 'line' | 'stump' | 'unknown' = 'unknown'
+  const wrote = (bytes: Buffer, writtenBytes: number) => {
+    if (writtenBytes === bytes.length) endsIn = 'line'
+    else if (writtenBytes > 0) endsIn = bytes[writtenBytes - 1] === NEWLINE ? 'unknown' : 'stump'
+    else if (endsIn === 'line') endsIn = 'unknown'
+  }
+  /** A full disk costs lines; what follows when there is room again must not become part of a broken one. */
+  const onOwnLine = (bytes: Buffer): Buffer =>
+    endsIn === 'stump' || (endsIn === 'unknown' && endsInStump(target))
+      ? Buffer.concat([Buffer.of(NEWLINE), bytes])
+      : bytes
 
   const pump = () => {
     if (busyFd !== undefined) return
@@ -40,16 +53,17 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
     if (bytes === undefined) return
     waitingBytes -= bytes.length
     busyFd = fd
-    put(busyFd, bytes)
+    put(busyFd, onOwnLine(bytes), 0)
   }
-  const put = (into: number, bytes: Buffer) => {
-    write(into, bytes, 0, bytes.length, null, (error, written) => {
+  const put = (into: number, bytes: Buffer, from: number) => {
+    write(into, bytes, from, bytes.length - from, null, (error, written) => {
       if (error !== null && isBusy(error)) {
-        setTimeout(put, RETRY_MS, into, bytes)
-      } else if (error === null && written < bytes.length) {
-        put(into, bytes.subarray(written))
+        setTimeout(put, RETRY_MS, into, bytes, from)
+      } else if (error === null && from + written < bytes.length) {
+        put(into, bytes, from + written)
       } else {
         if (error !== null) onFault(error)
+        if (into === fd) wrote(bytes, error === null ? bytes.length : from)
         done(into)
       }
     })
@@ -60,7 +74,10 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
     pump()
   }
   const flush = () => {
-    for (let bytes = waiting.shift(); bytes !== undefined; bytes = waiting.shift()) putSync(fd, bytes, onFault)
+    for (let lines = waiting.shift(); lines !== undefined; lines = waiting.shift()) {
+      const bytes = onOwnLine(lines)
+      wrote(bytes, putSync(fd, bytes, onFault))
+    }
     waitingBytes = 0
   }
   const leave = (old: number) => {
@@ -82,11 +99,12 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
       flush()
       const old = fd
       try {
-        fd = open(target)
+        fd = openSync(target, 'a')
       } catch (error) {
-        onFault(cannotOpen(target, error))
+        tellNotReopened(target, error)
         return
       }
+      endsIn = 'unknown'
       leave(old)
     },
     writeSync(lines) {
@@ -114,7 +132,7 @@ function takeUpTo(maxBytes: number, waiting: Buffer[]): Buffer | undefined {
   return taken.length > 1 ? Buffer.concat(taken, total) : taken[0]
 }
 
-function open(target: string | number): number {
+function openFirst(target: string | number): number {
   if (typeof target === 'number') return target
   try {
     return openSync(target, 'a')
@@ -123,19 +141,40 @@ function open(target: string | number): number {
   }
 }
 
-function putSync(fd: number, bytes: Buffer, onFault: (error: Error) => void): void {
-  let rest = bytes
-  for (let retries = 0; rest.length > 0 && retries < MAX_SYNC_RETRIES; ) {
+/** @returns how many of the bytes were written */
+function putSync(fd: number, bytes: Buffer, onFault: (error: Error) => void): number {
+  let from = 0
+  for (let retries = 0; from < bytes.length && retries < MAX_SYNC_RETRIES; ) {
     try {
-      rest = rest.subarray(writeSync(fd, rest))
+      from += writeSync(fd, bytes, from)
     } catch (error) {
       if (!isBusy(error)) {
         onFault(error instanceof Error ? error : new Error(String(error)))
-        return
+        break
       }
       retries += 1
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     }
+  }
+  return from
+}
+
+/** Of a file: what else there is cannot be looked at without taking from it. */
+function endsInStump(target: string | number): boolean {
+  if (typeof target === 'number') return false
+  try {
+    const found = statSync(target)
+    if (!found.isFile() || found.size === 0) return false
+    const fd = openSync(target, 'r')
+    try {
+      const last = Buffer.alloc(1)
+      return readSync(fd, last, 0, 1, found.size - 1) === 1 && last[0] !== NEWLINE
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    // Moved away meanwhile, or not for this user to read.
+    return false
   }
 }
 

@@ -1,21 +1,47 @@
 import { TsgiError } from '../errors.ts'
 
 export function cannotOpen(target: string | number, error: unknown): TsgiError {
+  if (error instanceof TsgiError) return error
   const why = error instanceof Error ? error.message : String(error)
-  return new TsgiError('TSGI_USAGE', `cannot open the log file ${target}: ${why}`, { cause: error })
+  return new TsgiError('TSGI_USAGE', `cannot open the log file ${target}: ${why}${remedy(error)}`, { cause: error })
+}
+
+function remedy(error: unknown): string {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return ''
+  return `; user ${process.geteuid?.() ?? '?'} must be allowed to write it`
 }
 
 /** The code of the warning. */
-export const LOG_WARNING = 'TSGI_LOG'
+const LOG_WARNING = 'TSGI_LOG'
 
-/** A log that cannot be written cannot say so itself: the first failure goes to standard error, as a process warning. */
+/**
+ * A log that cannot be written cannot say so itself: what is wrong with it goes to standard error, as a process warning. That
+ * may be read by nobody, or be no more than another log: `tell` writes it into what is left.
+ * @returns stops that
+ */
+export function onLogFault(tell: (message: string) => void): () => void {
+  const hear = (warning: Error): void => {
+    if ('code' in warning && warning.code === LOG_WARNING) tell(warning.message)
+  }
+  process.on('warning', hear)
+  return () => process.off('warning', hear)
+}
+
+const warn = (message: string): void => process.emitWarning(message, { code: LOG_WARNING })
+
+/** The first failure: the others would say the same, line after line. */
 export function tellOnce(target: string | number): (error: Error) => void {
   let told = false
   return (error) => {
     if (told) return
     told = true
-    process.emitWarning(`cannot write to the log ${target}, its lines are lost: ${error.message}`, {
-      code: LOG_WARNING,
-    })
+    warn(`cannot write to the log ${target}, its lines are lost: ${error.message}`)
   }
+}
+
+/** Each time: somebody asked for it each time. */
+export function tellNotReopened(target: string, error: unknown): TsgiError {
+  const told = cannotOpen(target, error)
+  warn(`${told.message}; its lines go on to the file that was open`)
+  return told
 }

@@ -2,7 +2,7 @@
 
 import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
-import { openSink } from './sink.ts'
+import { openSink, reopenSink } from './sink.ts'
 
 export type LogLevel = LevelWithSilent
 
@@ -14,10 +14,17 @@ export interface LogOptions {
   readonly file?: string | undefined
   /** Who speaks: `tsgi`, `tsgi worker 1`. */
   readonly name: string
+  /** Runs what opens the file, with the rights that it is to be opened with. */
+  readonly openAs?: OpenAs
 }
 
-/** A pino logger; `reopen` follows a log file that was moved away (SIGUSR1) and does nothing on standard error. */
-export type Log = Logger & { reopen(): void }
+export type OpenAs = <Opened>(open: () => Opened) => Opened
+
+/**
+ * A pino logger; `reopen` follows a log file that was moved away (SIGUSR1) and does nothing on standard error. What keeps it
+ * from doing so is told and returned, and the lines go on to the file that was open.
+ */
+export type Log = Logger & { reopen(): Error | undefined }
 
 /**
  * What a log line must never show, wherever an object that holds it is logged: credentials, and an environ whole, which
@@ -41,7 +48,8 @@ const STDERR_FD = 2
 
 /** @throws TsgiError TSGI_USAGE where the file cannot be opened */
 export function createLog(options: LogOptions): Log {
-  const sink = openSink(options.file ?? STDERR_FD)
+  const { file, openAs = (open) => open() } = options
+  const sink = openAs(() => openSink(file ?? STDERR_FD))
   const destination: DestinationStream = isPretty(options) ? prettyDestination(sink, options) : sink
   const logger = pino(
     {
@@ -55,9 +63,7 @@ export function createLog(options: LogOptions): Log {
     destination,
   )
   return Object.assign(logger, {
-    reopen: () => {
-      if (options.file !== undefined) sink.reopen()
-    },
+    reopen: () => (file === undefined ? undefined : openAs(() => reopenSink(sink, file))),
   })
 }
 

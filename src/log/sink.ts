@@ -1,5 +1,6 @@
+import { closeSync, openSync } from 'node:fs'
 import pino from 'pino'
-import { cannotOpen, tellOnce } from './faults.ts'
+import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
 
 /** Lines that wait for a descriptor that takes none; beyond it they are dropped rather than memory eaten. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
@@ -18,5 +19,17 @@ export function openSink(target: string | number): Sink {
     return sink
   } catch (error) {
     throw cannotOpen(target, error)
+  }
+}
+
+/** @returns what kept the file from being opened, which was told; then the lines go on to the one that was open. */
+export function reopenSink(sink: Sink, file: string): Error | undefined {
+  try {
+    // First here: a reopen of sonic-boom's own that fails leaves a listener behind, which closes a descriptor of others later.
+    closeSync(openSync(file, 'a'))
+    sink.reopen()
+    return undefined
+  } catch (error) {
+    return tellNotReopened(file, error)
   }
 }

@@ -7,7 +7,7 @@ import { monotonicMs } from '../clock.ts'
 import { asError, causes, TsgiError } from '../errors.ts'
 import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
-import { LOG_WARNING } from '../log/faults.ts'
+import { onLogFault } from '../log/faults.ts'
 import { createLog, type Log } from '../log/logger.ts'
 import { parseHandedOver, parseMasterMessage } from '../message-schemas.ts'
 import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
@@ -31,7 +31,12 @@ function main(): void {
     message: (message) => {
       switch (message.kind) {
         case 'boot':
-          log = logOf(message.boot)
+          try {
+            log = logOf(message.boot)
+          } catch (thrown) {
+            fail(asError(thrown), channel)
+            return
+          }
           void start(message.boot, channel, log).then((started) => {
             worker = started
           })
@@ -69,10 +74,8 @@ function main(): void {
       origin === 'unhandledRejection' ? 'a rejected promise that nobody handles' : 'an error that nobody catches'
     log?.error({ err: asError(error) }, `${what} ends this worker`)
   })
-  process.on('warning', (warning) => {
-    // Of the access log, most often; where it is this very log that cannot be written, the line is lost like all others.
-    if ('code' in warning && warning.code === LOG_WARNING) log?.error(warning.message)
-  })
+  // Of the access log, most often; where it is this very log that cannot be written, the line is lost like all others.
+  onLogFault((message) => log?.error(message))
   // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
   process.on('SIGINT', () => undefined)
   process.on('SIGQUIT', () => undefined)

@@ -1,4 +1,18 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import {
+  appendFileSync,
+  closeSync,
+  constants,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -11,6 +25,7 @@ import { type AccessEntry, ATOMS } from '../../src/log/access-atoms.ts'
 import { compileAccessFormat } from '../../src/log/access-format.ts'
 import { createAccessLog } from '../../src/log/access-log.ts'
 import { openBackgroundFile } from '../../src/log/background-file.ts'
+import { onLogFault } from '../../src/log/faults.ts'
 
 const ofEnviron = (environ: Environ): RequestVariables => new EnvironVariables(environ)
 
@@ -194,6 +209,82 @@ describe('access log files', () => {
     log?.write(entry())
     await vi.waitFor(() => expect(readFileSync(file, 'latin1')).toBe('r-1\n'), { timeout: 5000 })
     log?.close()
+  })
+
+  test('a file that cannot be reopened is told of once, as what it is: nothing is lost', async () => {
+    const folder = join(directory, 'logs')
+    mkdirSync(folder)
+    const log = createAccessLog({ format: '%(id)s', file: join(folder, 'a.log') })
+    renameSync(folder, `${folder}.old`)
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    log?.reopen()
+    log?.write(entry())
+    log?.close()
+    expect((await warned).message).toMatch(
+      /^cannot open the log file (\S+a\.log): ENOENT: [^:]*'\1'; its lines go on to the file that was open$/,
+    )
+    expect(readFileSync(join(`${folder}.old`, 'a.log'), 'latin1')).toBe('r-1\n')
+  })
+
+  test('of a write that was cut one line is broken, and no other', async () => {
+    const file = join(directory, 'fifo')
+    execFileSync('mkfifo', [file])
+    const reader = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const log = openBackgroundFile(file, 1024 * 1024)
+    const warned = new Promise<Error>((resolve) => process.once('warning', resolve))
+    // More than a pipe holds.
+    log.write(`${'x'.repeat(1024 * 1024)}\n`)
+    await vi.waitFor(() => expect(readSync(reader, Buffer.alloc(1))).toBe(1))
+    closeSync(reader)
+    expect((await warned).message).toContain('EPIPE')
+    const last = openSync(file, constants.O_RDONLY | constants.O_NONBLOCK)
+    const stump = Buffer.alloc(1024 * 1024)
+    expect(stump.toString('latin1', 0, readSync(last, stump))).toMatch(/^x+$/)
+    log.writeSync('next\n')
+    log.writeSync('and next\n')
+    log.close()
+    expect(readFileSync(last, 'latin1').replace(/^x+/, '')).toBe('\nnext\nand next\n')
+    closeSync(last)
+  })
+
+  test('what another worker could write only in part does not take a line of this one with it', async () => {
+    const file = join(directory, 'access.log')
+    const log = openBackgroundFile(file, 4096)
+    log.writeSync('one\n')
+    log.close()
+    appendFileSync(file, 'stu')
+    const other = openBackgroundFile(file, 4096)
+    other.write('two\n')
+    await vi.waitFor(() => expect(readFileSync(file, 'latin1')).toBe('one\nstu\ntwo\n'))
+    other.writeSync('three\n')
+    other.close()
+    expect(readFileSync(file, 'latin1')).toBe('one\nstu\ntwo\nthree\n')
+  })
+
+  test('a disk that was full costs lines, and cuts one at most', async ({ skip }) => {
+    const disk = join(directory, 'disk')
+    mkdirSync(disk)
+    const mount = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=16k', 'tmpfs', disk])
+    skip(mount.status !== 0, 'only root can mount')
+    const said: string[] = []
+    const stop = onLogFault((message) => said.push(message))
+    try {
+      const file = join(disk, 'access.log')
+      writeFileSync(join(disk, 'ballast'), Buffer.alloc(8192))
+      const logs = [openBackgroundFile(file, 4096), openBackgroundFile(file, 4096)]
+      const line = 'a line of some length\n'
+      for (let round = 0; round < 600; round += 1) logs[round % 2]?.writeSync(line)
+      unlinkSync(join(disk, 'ballast'))
+      for (let round = 0; round < 50; round += 1) logs[round % 2]?.writeSync(line)
+      for (const log of logs) log.close()
+      const lines = readFileSync(file, 'latin1').split('\n').slice(0, -1)
+      expect(lines.filter((each) => each !== line.trim())).toHaveLength(1)
+      expect(lines.slice(-50)).toEqual(Array(50).fill(line.trim()))
+      await vi.waitFor(() => expect(said).toHaveLength(2))
+    } finally {
+      stop()
+      execFileSync('umount', [disk])
+    }
   })
 
   test('a full disk keeps nobody from leaving', async () => {

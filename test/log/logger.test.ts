@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { TsgiError } from '../../src/errors.ts'
+import { onLogFault } from '../../src/log/faults.ts'
 import { createLog } from '../../src/log/logger.ts'
 
 describe('the process log', () => {
@@ -66,6 +67,27 @@ describe('the process log', () => {
     log.info('after')
     expect(readFileSync(`${file}.1`, 'utf8')).toContain('before')
     expect(readFileSync(file, 'utf8')).toContain('after')
+  })
+
+  test('a file that cannot be reopened is told of each time, and its lines go on to the one that was open', async () => {
+    const folder = join(directory, 'logs')
+    mkdirSync(folder)
+    const log = createLog({ level: 'info', format: 'json', file: join(folder, 'x.log'), name: 'tsgi' })
+    renameSync(folder, `${folder}.old`)
+    const said: string[] = []
+    const stop = onLogFault((message) => said.push(message))
+    for (const round of [1, 2]) {
+      expect(log.reopen()?.message).toMatch(/^cannot open the log file .*x\.log: ENOENT/)
+      log.info(`round ${round}`)
+    }
+    await vi.waitFor(() => expect(said).toHaveLength(2))
+    stop()
+    expect(said[1]).toMatch(/^cannot open the log file .*; its lines go on to the file that was open$/)
+    expect(readFileSync(join(`${folder}.old`, 'x.log'), 'utf8')).toMatch(/round 1[\s\S]*round 2/)
+    mkdirSync(folder)
+    expect(log.reopen()).toBeUndefined()
+    log.info('here again')
+    expect(readFileSync(join(folder, 'x.log'), 'utf8')).toContain('here again')
   })
 
   test('a file that cannot be opened is a mistake of the operator', () => {
