@@ -65,7 +65,16 @@ export async function makeRoom(path: string): Promise<void> {
       `unix:${path}: a socket is there and cannot be asked whether it is in use (${reached}); remove it, or choose another path`,
     )
   }
-  unlinkSync(path)
+  try {
+    unlinkSync(path)
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: a socket that nobody serves is there and user ${process.geteuid?.() ?? '?'} may not remove it (${code}); remove it, or choose another path`,
+      { cause: thrown },
+    )
+  }
 }
 
 export function unixError(path: string, code: string): TsgiError {

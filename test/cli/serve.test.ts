@@ -1,8 +1,10 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { setup } from '../support/build-setup.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { commandLine } from '../support/tsgi.ts'
 import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
@@ -69,6 +71,20 @@ describe('what keeps workers from starting is told once, as what it is', () => {
     expect(error?.msg).toMatch(/^worker 1 \(pid \d+\) could not start: cannot open the log file .*folder\.log: ENOENT/)
     expect(error?.err).toBeUndefined()
   })
+})
+
+test.runIf(process.getuid?.() === 0)('a socket that is left behind and may not be removed is told of, with 4', () => {
+  const cwd = tempDir('tsgi-serve-')
+  const socket = join(cwd, 'app.sock')
+  writeFileSync(join(cwd, 'app.mjs'), 'export const application = () => []')
+  const leave = `require('net').createServer().listen(${JSON.stringify(socket)}, () => process.kill(process.pid, 'SIGKILL'))`
+  spawnSync(process.execPath, ['-e', leave])
+  chmodSync(socket, 0o666)
+  const args = [commandLine, 'serve', 'app.mjs', '--uwsgi', socket]
+  const { status, stderr } = spawnSync(process.execPath, args, { uid: 65_534, gid: 65_534, encoding: 'utf8', cwd })
+  expect(stderr).toMatch(/app\.sock: a socket that nobody serves is there and user 65534 may not remove it \(EACCES\)/)
+  expect(stderr).not.toContain('    at ')
+  expect(status).toBe(4)
 })
 
 test('an application that listens late, between a timer and a timer, is waited for', async () => {
