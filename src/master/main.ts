@@ -3,16 +3,18 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { monotonicMs } from '../clock.ts'
+import { onLogFault } from '../log/faults.ts'
 import type { TlsIdentity } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
+import { logFilesOf } from './log-files.ts'
 import { Master, type Setup } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { openServiceNotifier } from './notify.ts'
 import { writePidfile } from './pidfile.ts'
-import { giveLogFiles, type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
+import { type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
 import { watchSignals } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
@@ -44,7 +46,10 @@ export async function runMaster(run: MasterRun): Promise<number> {
   const closers: (() => void)[] = []
   try {
     const identity = workerIdentity(options)
-    const log = openMasterLog(options)
+    const logFiles = logFilesOf(identity)
+    logFiles.create(options)
+    const log = openMasterLog(options, logFiles.openAs)
+    closers.push(onLogFault((message) => log.error({}, message)))
     /** Read with the options that name them; a generation keeps its own, also when a later one fails to come up. */
     const tls = new WeakMap<Options, TlsIdentity | undefined>([[options, readTlsFiles(options)]])
     let { heartbeatTimeoutMs } = options
@@ -54,9 +59,6 @@ export async function runMaster(run: MasterRun): Promise<number> {
       heartbeatTimeoutMs: () => heartbeatTimeoutMs,
     })
     closers.push(() => notifier?.close())
-    const giveLogs = ({ logFile, accessLogFile }: Options): void => {
-      if (identity !== undefined) giveLogFiles(identity, [logFile, accessLogFile])
-    }
     if (options.pidfile !== undefined) closers.push(writePidfile(options.pidfile))
     const sockets = new Sockets(identity, takeActivatedFds(process.env))
     closers.push(() => sockets.keepOnly([]))
@@ -70,7 +72,8 @@ export async function runMaster(run: MasterRun): Promise<number> {
         sockets,
         log,
         startWorker: (slot, setup, events) => {
-          giveLogs(setup.options)
+          // One that cannot be created keeps the worker from starting, which says so.
+          logFiles.tryCreate(setup.options)
           return startWorker(workerStart(run, identity, slot, setup, tls.get(setup.options)), events)
         },
         reload: async () => {
@@ -84,8 +87,9 @@ export async function runMaster(run: MasterRun): Promise<number> {
         },
         observe: (roster) => notifier?.observe(roster),
         reopenLogs: () => {
-          log.reopen()
-          giveLogs(master.setup.options)
+          const faults = logFiles.tryCreate(master.setup.options)
+          for (const { message } of faults) log.error({}, message)
+          return log.reopen() ?? faults[0]
         },
         exit: resolve,
       })

@@ -8,7 +8,7 @@ import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
 import { configurationFailure, restartWarning } from './configuration.ts'
 import type { Asker } from './control.ts'
-import { CONTROL_COMMANDS, type ControlCommand } from './control-messages.ts'
+import { CONTROL_COMMANDS, type ControlCommand, type ControlOutcome } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
 import { inSeconds, plan } from './plan.ts'
 import { Pulse } from './pulse.ts'
@@ -39,7 +39,8 @@ export interface MasterStart {
   readonly reload: () => Promise<Reloaded>
   /** New options are in force. */
   readonly adopt: (options: Options) => void
-  readonly reopenLogs: () => void
+  /** @returns what could not be opened; the log says it too. */
+  readonly reopenLogs: () => Error | undefined
   /** Something happened, and everything was done about it. */
   readonly observe: (roster: Roster) => void
   /** The last worker has left. */
@@ -149,8 +150,7 @@ export class Master {
         answer({ workers: describeWorkers(this.#roster, monotonicMs()) })
         break
       case 'reopen-logs':
-        this.#reopenLogs()
-        answer({})
+        asker.done(this.#reopenLogs())
         break
       case 'scale':
         this.#hear({ kind: 'command', command: { kind: 'scale', workers: command.workers } })
@@ -380,9 +380,10 @@ export class Master {
     this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why } })
   }
 
-  #reopenLogs(): void {
-    this.#start.reopenLogs()
+  #reopenLogs(): ControlOutcome {
+    const fault = this.#start.reopenLogs()
     for (const worker of this.#processes.values()) worker.send({ kind: 'reopen-logs' })
+    return fault ? { kind: 'failed', message: fault.message, stack: '', exitCode: 1 } : { kind: 'ok', result: {} }
   }
 
   #exit(code: number): void {

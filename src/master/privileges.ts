@@ -1,7 +1,6 @@
 /** Who the workers are. The master may be root, to bind and to open logs; no line of the application runs as root then. */
 
-import { closeSync, fchownSync, fstatSync, openSync } from 'node:fs'
-import { asError, TsgiError } from '../errors.ts'
+import { TsgiError } from '../errors.ts'
 import type { Options } from '../options/table.ts'
 import { findGroup, findUser, groupsOf } from './accounts.ts'
 
@@ -62,25 +61,4 @@ function identityVariables(identity: Identity | undefined): Readonly<Record<stri
 /** The arguments of become.ts. */
 export function becomeArguments(identity: Identity): readonly string[] {
   return [String(identity.uid), String(identity.gid), identity.groups.join(',')]
-}
-
-/**
- * Log files belong to the workers, who open them too: created here where root alone may, given away where they are new.
- * @throws TsgiError TSGI_USAGE
- */
-export function giveLogFiles(identity: Identity, paths: readonly (string | undefined)[]): void {
-  for (const path of paths) {
-    if (path === undefined) continue
-    try {
-      const fd = openSync(path, 'a', 0o640)
-      try {
-        const found = fstatSync(fd)
-        if (found.isFile() && found.uid !== identity.uid) fchownSync(fd, identity.uid, identity.gid)
-      } finally {
-        closeSync(fd)
-      }
-    } catch (thrown) {
-      throw new TsgiError('TSGI_USAGE', `the log file cannot be opened: ${asError(thrown).message}`, { cause: thrown })
-    }
-  }
 }
