@@ -89,7 +89,9 @@ export async function runMaster(run: MasterRun): Promise<number> {
         reopenLogs: () => {
           const faults = logFiles.tryCreate(master.setup.options)
           for (const { message } of faults) log.error({}, message)
-          return log.reopen() ?? faults[0]
+          const fault = log.reopen() ?? faults[0]
+          if (fault === undefined) return { kind: 'ok', result: {} }
+          return { kind: 'failed', message: fault.message, stack: '', exitCode: 1 }
         },
         exit: resolve,
       })

@@ -39,8 +39,7 @@ export interface MasterStart {
   readonly reload: () => Promise<Reloaded>
   /** New options are in force. */
   readonly adopt: (options: Options) => void
-  /** @returns what could not be opened; the log says it too. */
-  readonly reopenLogs: () => Error | undefined
+  readonly reopenLogs: () => ControlOutcome
   /** Something happened, and everything was done about it. */
   readonly observe: (roster: Roster) => void
   /** The last worker has left. */
@@ -381,9 +380,9 @@ export class Master {
   }
 
   #reopenLogs(): ControlOutcome {
-    const fault = this.#start.reopenLogs()
+    const outcome = this.#start.reopenLogs()
     for (const worker of this.#processes.values()) worker.send({ kind: 'reopen-logs' })
-    return fault ? { kind: 'failed', message: fault.message, stack: '', exitCode: 1 } : { kind: 'ok', result: {} }
+    return outcome
   }
 
   #exit(code: number): void {
