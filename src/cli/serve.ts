@@ -27,6 +27,8 @@ export const serve: Subcommand = {
     },
   ],
   run: async (invocation) => {
+    // By default it would end what has not even read its configuration; there is nothing to reload yet.
+    process.on('SIGHUP', () => undefined)
     const { application, options, reload } = await prepareRun(invocation)
     // Here, because it costs as much to load as all of `tsgi request`, which health checks start every few seconds.
     const { runMaster } = await import('../master/main.ts')

@@ -16,7 +16,7 @@ import { openServiceNotifier } from './notify.ts'
 import { writePidfile } from './pidfile.ts'
 import { type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
-import { watchSignals } from './signals.ts'
+import { SignalWatch } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
 import { metricsInput, openMetrics, openStats } from './stats-server.ts'
 import { readTlsFiles } from './tls-files.ts'
@@ -43,7 +43,9 @@ export interface MasterRun {
  */
 export async function runMaster(run: MasterRun): Promise<number> {
   const { options } = run
-  const closers: (() => void)[] = []
+  // First: by default most of them would end the process, with its sockets and its pidfile left behind.
+  const signals = new SignalWatch()
+  const closers: (() => void)[] = [() => signals.close()]
   try {
     const identity = workerIdentity(options)
     const logFiles = logFilesOf(identity)
@@ -95,11 +97,11 @@ export async function runMaster(run: MasterRun): Promise<number> {
         },
         exit: resolve,
       })
-      closers.push(watchSignals((command, signal) => master.signal(command, signal)))
       openServices(run, master, log, closers).then(() => {
         run.onListening?.()
         const addresses = listeners.map(({ info }) => `${info.protocol} ${info.address}`)
         log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) listens on ${addresses.join(', ')}`)
+        signals.handOver((command, signal) => master.signal(command, signal))
         master.run()
       }, reject)
     })

@@ -22,6 +22,12 @@ const CHANNEL_FD = 3
 /** Once the master is gone: what the application has to do at the end may take this long, and nobody else would end it. */
 const ORPHANED_MS = 5000
 
+/**
+ * A terminal's Ctrl-C reaches the whole process group, and `systemctl kill` every process of a service: the master decides, by
+ * message. By default SIGUSR1 would open Node's debugger, and the last two would stop the process.
+ */
+const FOR_THE_MASTER = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const
+
 type Channel = MessageChannel<MasterMessage, WorkerMessage>
 
 function main(): void {
@@ -76,12 +82,9 @@ function main(): void {
   })
   // Of the access log, most often; where it is this very log that cannot be written, the line is lost like all others.
   onLogFault((message) => log?.error(message))
-  // A terminal's Ctrl-C reaches the whole process group: the master decides, by message.
-  process.on('SIGINT', () => undefined)
-  process.on('SIGQUIT', () => undefined)
+  for (const signal of FOR_THE_MASTER) process.on(signal, () => undefined)
   // systemd sends it to every process of a service: the master will say drain. Sent to this one alone, it asks for a successor.
   process.on('SIGTERM', () => channel.send({ kind: 'retire', why: 'SIGTERM' }))
-  process.on('SIGHUP', () => undefined)
 }
 
 const optionsOf = (boot: WorkerBoot): Options =>

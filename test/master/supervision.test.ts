@@ -254,6 +254,15 @@ describe('signals', () => {
     await until('one worker', () => pool.workerPids().length === 1)
   })
 
+  test('SIGUSR2 ends nothing', async () => {
+    const pool = await startFakePool({ config: { workers: 1 } })
+    pool.server.signal('SIGUSR2')
+    // Taken in after it, if at all.
+    pool.server.signal('SIGUSR1')
+    await pool.server.waitForLog(/SIGUSR1: reopen-logs/)
+    expect(await pool.ask()).toMatchObject({ slot: 1 })
+  })
+
   test('SIGUSR1 is no debugger: the master goes on', async () => {
     const pool = await startFakePool({ config: { workers: 1 } })
     pool.server.signal('SIGUSR1')

@@ -281,6 +281,28 @@ test('a SIGTERM to one worker replaces it without losing a request', async () =>
   await until('it has left', () => !isAlive(worker))
 })
 
+test('a SIGHUP from the reading of the configuration on ends nothing', async () => {
+  const cwd = tempDir()
+  writeFileSync(join(cwd, 'app.mjs'), 'export const application = () => []')
+  const slow = "console.error('reading'); await new Promise((resolve) => setTimeout(resolve, 500))"
+  writeFileSync(join(cwd, 'tsgi.config.mjs'), `${slow}; export default { workers: 1, uwsgi: ['./app.sock'] }`)
+  const tsgi = await startTsgi({ app: 'app.mjs', cwd, waitUntilReady: false })
+  await tsgi.waitForLog(/reading/)
+  const again = setInterval(() => tsgi.signal('SIGHUP'), 5)
+  await tsgi.waitForLog(/listens on/).finally(() => clearInterval(again))
+  await tsgi.waitForLog(/"msg":"ready: 1 worker/)
+})
+
+test('a worker to which `systemctl kill` sends what is for the master goes on, and opens no debugger', async () => {
+  const { tsgi, socket } = await deployed(['--workers', '1'])
+  const worker = await onlyWorker(tsgi)
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTTIN', 'SIGTTOU'] as const) {
+    process.kill(worker, signal)
+    expect(await text(socket)).toBe(`one ${worker}`)
+  }
+  expect(tsgi.process.lines.join('\n')).not.toContain('Debugger')
+})
+
 test('an application that does not load ends tsgi with 3 and says what was found', async () => {
   const directory = tempDir()
   const app = join(directory, 'app.ts')
