@@ -1,6 +1,7 @@
 /** What `serve` and `dev` have in common: options and application, read together so that all problems come at once. */
 
 import { resolve } from 'node:path'
+import type { Ended } from '../master/main.ts'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import type { RawSources } from '../options/parse.ts'
 import type { Parsed } from '../options/parsed.ts'
@@ -9,6 +10,7 @@ import { requireListener } from '../options/rules.ts'
 import type { Options } from '../options/table.ts'
 import { START_RULES } from './start-rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
+import { printError } from './terminal.ts'
 
 export interface ApplicationRun extends Loaded {
   /** Absolute: `/srv/app/app.ts` or `/srv/app/app.ts:name`. */
@@ -43,6 +45,16 @@ export async function prepareRun(invocation: Invocation, preset?: RawSources['pr
     application: options.application,
     reload: async () => reloadOptions(options, settled((await loadOptions({ ...input, folder })).options)),
   }
+}
+
+/** Says why it ended where the log does not: whoever started it sees standard error alone. @returns the exit code */
+export function explained({ exitCode, failure }: Ended, { logLevel, logFile }: Options): number {
+  if (exitCode === 0) return 0
+  const isLogged = logLevel !== 'fatal' && logLevel !== 'silent'
+  if (isLogged && logFile !== undefined) printError(`tsgi: ended with exit code ${exitCode}; ${logFile} says why`)
+  if (isLogged || failure === undefined) return exitCode
+  printError([`tsgi: ended with exit code ${exitCode}: ${failure.message}`, failure.stack].filter(Boolean).join('\n'))
+  return exitCode
 }
 
 const NO_APPLICATION =

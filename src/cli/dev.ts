@@ -3,7 +3,7 @@
 import { dirname, relative } from 'node:path'
 import { TsgiError } from '../errors.ts'
 import type { Options } from '../options/table.ts'
-import { prepareRun } from './application-run.ts'
+import { explained, prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
 import { paintError, printError } from './terminal.ts'
 import { watchSources } from './watch.ts'
@@ -68,7 +68,7 @@ export const dev: Subcommand = {
       for (const address of options.http) printError(`tsgi dev: http://${browsable(address)}/`)
     }
     const { runMaster } = await import('../master/main.ts')
-    return await runMaster({ application, options, reload, onListening })
+    return explained(await runMaster({ application, options, reload, onListening }), options)
   },
 }
 

@@ -1,8 +1,7 @@
 /** `tsgi serve APP`: the master and its workers, in the foreground. */
 
-import { prepareRun } from './application-run.ts'
+import { explained, prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
-import { printError } from './terminal.ts'
 
 export const serve: Subcommand = {
   name: 'serve',
@@ -32,11 +31,6 @@ export const serve: Subcommand = {
     const { application, options, reload } = await prepareRun(invocation)
     // Here, because it costs as much to load as all of `tsgi request`, which health checks start every few seconds.
     const { runMaster } = await import('../master/main.ts')
-    const exitCode = await runMaster({ application, options, reload })
-    // Whoever started it sees nothing else.
-    if (exitCode !== 0 && options.logFile !== undefined) {
-      printError(`tsgi: ended with exit code ${exitCode}; ${options.logFile} says why`)
-    }
-    return exitCode
+    return explained(await runMaster({ application, options, reload }), options)
   },
 }

@@ -3,6 +3,8 @@
 import { asError, ERRORS, TsgiError } from '../errors.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Failure } from './actions.ts'
+import type { ReloadAskers } from './reload-askers.ts'
+import type { MasterLog } from './report.ts'
 
 /** What is wrong with a configuration needs its own stack, and none of ours. */
 export function configurationFailure(thrown: unknown): Failure {
@@ -11,6 +13,14 @@ export function configurationFailure(thrown: unknown): Failure {
   return { message, stack, exitCode: ERRORS.TSGI_USAGE.exitCode }
 }
 
-export function restartWarning({ flag, configKey }: Reloaded['needRestart'][number]): string {
-  return `${flag} (${configKey} in the configuration file) has another value than at the start: restart to change it`
+export function warnOfRestart(
+  needRestart: Reloaded['needRestart'],
+  log: MasterLog,
+  askers: Pick<ReloadAskers, 'progress'>,
+): void {
+  for (const { flag, configKey } of needRestart) {
+    const changed = `${flag} (${configKey} in the configuration file) has another value than at the start`
+    log.warn({ option: configKey }, `${changed}: restart to change it`)
+    askers.progress(`${changed}: restart to change it`)
+  }
 }

@@ -7,6 +7,7 @@ import { onLogFault } from '../log/faults.ts'
 import type { TlsIdentity } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
+import type { Failure } from './actions.ts'
 import { takeActivatedFds } from './activation.ts'
 import { openControl } from './control.ts'
 import { logFilesOf } from './log-files.ts'
@@ -36,12 +37,18 @@ export interface MasterRun {
   readonly workerMain?: string
 }
 
+export interface Ended {
+  /** 0 after a stop; where the first start failed, that of the error: 3 when the application did not load. */
+  readonly exitCode: number
+  /** Why it is not 0; logged already. */
+  readonly failure: Failure | undefined
+}
+
 /**
  * Serves until told to stop.
- * @returns the exit code: 0 after a stop, 3 when the application did not load at the first start.
  * @throws TsgiError TSGI_BIND | TSGI_USAGE before any worker was started.
  */
-export async function runMaster(run: MasterRun): Promise<number> {
+export async function runMaster(run: MasterRun): Promise<Ended> {
   const { options } = run
   // First: by default most of them would end the process, with its sockets and its pidfile left behind.
   const signals = new SignalWatch()
@@ -67,7 +74,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
     const listeners = await sockets.bind(options)
     closers.push(watchSockets(sockets, log))
     warnAtStart(log, options, sockets)
-    return await new Promise<number>((resolve, reject) => {
+    return await new Promise<Ended>((resolve, reject) => {
       const master = new Master({
         options,
         listeners,
@@ -95,7 +102,7 @@ export async function runMaster(run: MasterRun): Promise<number> {
           if (fault === undefined) return { kind: 'ok', result: {} }
           return { kind: 'failed', message: fault.message, stack: '', exitCode: 1 }
         },
-        exit: resolve,
+        exit: (exitCode, failure) => resolve({ exitCode, failure }),
       })
       openServices(run, master, log, closers).then(() => {
         run.onListening?.()

@@ -6,7 +6,7 @@ import type { WorkerMessage } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
-import { configurationFailure, restartWarning } from './configuration.ts'
+import { configurationFailure, warnOfRestart } from './configuration.ts'
 import type { Asker } from './control.ts'
 import { CONTROL_COMMANDS, type ControlCommand, type ControlOutcome } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
@@ -43,7 +43,7 @@ export interface MasterStart {
   /** Something happened, and everything was done about it. */
   readonly observe: (roster: Roster) => void
   /** The last worker has left. */
-  readonly exit: (code: number) => void
+  readonly exit: (code: number, failure: Failure | undefined) => void
 }
 
 /**
@@ -346,10 +346,7 @@ export class Master {
     const { generation, options, needRestart, listeners } = this.#setup
     this.#start.sockets.keepOnly(listeners)
     this.#start.adopt(options)
-    for (const option of needRestart) {
-      this.#log.warn({ option: option.configKey }, restartWarning(option))
-      this.#reloads.progress(restartWarning(option))
-    }
+    warnOfRestart(needRestart, this.#log, this.#reloads)
     this.#log.debug({ generation }, `generation ${generation} is ready, the old workers drain`)
     this.#settling = setTimeout(() => this.#settle(), SETTLE_MS)
   }
@@ -391,7 +388,7 @@ export class Master {
     for (const asker of this.#stopAskers) asker.done({ kind: 'ok', result: {} })
     this.#stopAskers = []
     this.#log.info({ exitCode: code }, 'the last worker has left')
-    this.#start.exit(code)
+    this.#start.exit(code, this.#roster.stop?.failure)
   }
 
   #worker(id: number): WorkerView | undefined {

@@ -1,5 +1,6 @@
 /** The master's picture of its workers: a pure fold of what happened. It decides nothing (plan.ts does) and starts nothing. */
 
+import { ERRORS } from '../errors.ts'
 import type { Tick, WorkerMessage } from '../messages.ts'
 import { type Action, type Failure, type KillSignal, LEAVE_MARGIN_MS, QUIT_GRACE_MS } from './actions.ts'
 import { type BackOff, backOffAfter, FRESH } from './back-off.ts'
@@ -39,6 +40,8 @@ export interface Stop {
   readonly exitCode: number
   readonly sinceMs: number
   readonly why: string
+  /** What ended the first start. */
+  readonly failure?: Failure
 }
 
 /** configuring: options are read again and sockets bound. booting: the new workers load the application. */
@@ -209,7 +212,12 @@ function foldExit(roster: Roster, id: number, exit: WorkerExit, nowMs: number): 
   }
   if (expected || worker.failure !== undefined) return without
   const message = `worker ${worker.slot} (pid ${worker.pid ?? 'none'}) died: ${describeExit(worker, exit)}`
-  return foldFailure(noteDeath(without, worker, nowMs), worker, { message, stack: '', exitCode: 3 }, nowMs)
+  return foldFailure(
+    noteDeath(without, worker, nowMs),
+    worker,
+    { message, stack: '', exitCode: ERRORS.TSGI_LOAD.exitCode },
+    nowMs,
+  )
 }
 
 function noteDeath(roster: Roster, worker: WorkerView, nowMs: number): Roster {
@@ -226,7 +234,8 @@ function foldFailure(roster: Roster, worker: WorkerView, failure: Failure, nowMs
       kind: 'quick',
       exitCode: failure.exitCode,
       sinceMs: nowMs,
-      why: failure.exitCode === 3 ? 'the application did not load' : 'the first start failed',
+      why: failure.exitCode === ERRORS.TSGI_LOAD.exitCode ? 'the application did not load' : 'the first start failed',
+      failure,
     }
     return { ...roster, stop }
   }

@@ -87,6 +87,26 @@ test.runIf(process.getuid?.() === 0)('a socket that is left behind and may not b
   expect(status).toBe(4)
 })
 
+test.each([
+  ['fatal', 'app.mjs'],
+  ['silent', 'app.mjs'],
+  ['silent', 'gone.mjs'],
+])('with --log-level %s the reason why %s cannot be served is on standard error, once', async (level, app) => {
+  const cwd = tempDir('tsgi-serve-')
+  writeFileSync(join(cwd, 'app.mjs'), `throw new Error('no database')`)
+  const args = [app, '--workers', '1', '--log-level', level, '--log-file', 'tsgi.log']
+  const { code, stderr } = await runTsgi(['serve', ...args, '--uwsgi', './app.sock'], { cwd })
+  expect(code).toBe(3)
+  const [first = '', ...stack] = stderr.trimEnd().split('\n')
+  if (app === 'app.mjs') {
+    expect(first).toMatch(/^tsgi: ended with exit code 3: .*app\.mjs could not be loaded: no database$/)
+    expect(stack.join('\n')).toMatch(/^Error: no database\n +at .*app\.mjs:1:/)
+  } else {
+    expect(first).toMatch(/^tsgi: ended with exit code 3: there is no file .*gone\.mjs$/)
+    expect(stack).toEqual([])
+  }
+})
+
 test('an application that listens late, between a timer and a timer, is waited for', async () => {
   const cwd = tempDir('tsgi-serve-')
   writeFileSync(

@@ -18,12 +18,13 @@ function readOptions(): Options {
 const options = readOptions()
 
 try {
-  process.exitCode = await runMaster({
+  const { exitCode } = await runMaster({
     application,
     options,
     reload: async () => reloadOptions(options, readOptions()),
     workerMain: new URL('./fake-worker.ts', import.meta.url).pathname,
   })
+  process.exitCode = exitCode
 } catch (thrown) {
   console.error(asError(thrown).message)
   process.exitCode = thrown instanceof TsgiError ? thrown.exitCode : 1
