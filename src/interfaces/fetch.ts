@@ -19,6 +19,8 @@ export interface FetchContext {
   waitUntil(promise: PromiseLike<unknown>): void
   /** There is nothing to pass through to: kept because handlers written for edge platforms call it. */
   passThroughOnException(): void
+  /** Always empty: here because the context of edge platforms has it, and with that the types of handlers written for them. */
+  readonly props: Readonly<Record<string, never>>
 }
 
 export type FetchHandler = (request: Request, env: FetchEnv, context: FetchContext) => Response | PromiseLike<Response>
@@ -67,6 +69,8 @@ class Env implements FetchEnv {
   }
 }
 
+const NO_PROPS = Object.freeze({})
+
 class Context implements FetchContext {
   readonly [SOURCE]: RequestSource
 
@@ -88,6 +92,10 @@ class Context implements FetchContext {
       const { error } = await settled
       if (error !== undefined) throw error
     })
+  }
+
+  get props(): Readonly<Record<string, never>> {
+    return NO_PROPS
   }
 
   passThroughOnException(): void {

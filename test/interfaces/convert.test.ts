@@ -3,6 +3,7 @@ import http from 'node:http'
 import net, { type AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import express from 'express'
+import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import type { Application, Environ } from '../../src/application.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
@@ -10,6 +11,7 @@ import { fromAsync, fromFetch, fromNode } from '../../src/interfaces/convert.ts'
 import { toAsync } from '../../src/interfaces/to-async.ts'
 import { toFetch } from '../../src/interfaces/to-fetch.ts'
 import { toNode } from '../../src/interfaces/to-node.ts'
+import { dispatch } from '../../src/middleware/dispatch.ts'
 
 /** Says what it saw, in pieces, then gives the body back. */
 const echo: Application = (environ, startResponse) => {
@@ -87,6 +89,31 @@ const place: Application = (environ, startResponse) => {
   const { SCRIPT_NAME, PATH_INFO, QUERY_STRING } = environ
   return [Buffer.from([SCRIPT_NAME, PATH_INFO, QUERY_STRING, environ['REQUEST_URI']].join(' | '), 'latin1')]
 }
+
+/** What docs/middleware.md says of each. */
+test('below a mount of tsgi all see the whole path, and the routes of a framework name the mount', async () => {
+  const shop = express.Router().get('/cart', (request, reply) => void reply.send(`${request.baseUrl}|${request.url}`))
+  const hono = new Hono().basePath('/hono').get('/cart', (context) => context.text(context.req.url))
+  const site = dispatch({
+    '/tsgi': place,
+    '/node': fromNode((request, response) => void response.end(request.url)),
+    '/express': fromNode(express().use('/express', shop)),
+    '/fetch': fromFetch((request) => new Response(request.url)),
+    '/hono': fromFetch(hono),
+    '/async': fromAsync(async (scope, _receive, send) => {
+      if (scope.type !== 'http') return
+      await send({ type: 'http.response.start', status: 200, headers: [] })
+      await send({ type: 'http.response.body', body: Buffer.from(`${scope.path} ${scope.rootPath}`) })
+    }),
+  })
+  const seen = async (mount: string) => (await requestInMemory(site, { path: `/${mount}/cart?id=1` })).text
+  expect(await seen('tsgi')).toBe('/tsgi | /cart | id=1 | /tsgi/cart?id=1')
+  expect(await seen('node')).toBe('/node/cart?id=1')
+  expect(await seen('express')).toBe('/express|/cart?id=1')
+  expect(await seen('fetch')).toBe('http://localhost/fetch/cart?id=1')
+  expect(await seen('hono')).toBe('http://localhost/hono/cart?id=1')
+  expect(await seen('async')).toBe('/async/cart /async')
+})
 
 describe('below a mount of Express', () => {
   const app = express()
