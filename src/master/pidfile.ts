@@ -30,7 +30,9 @@ export function writePidfile(path: string, pid = process.pid): () => void {
   requireFree(path)
   const fresh = `${path}.${pid}`
   try {
-    writeFileSync(fresh, `${pid}\n`, { mode: 0o644 })
+    rmSync(fresh, { force: true })
+    // A new file: who may write in this folder could have put a link there, to a file of root's.
+    writeFileSync(fresh, `${pid}\n`, { mode: 0o644, flag: 'wx' })
     renameSync(fresh, path)
   } catch (thrown) {
     rmSync(fresh, { force: true })

@@ -1,6 +1,19 @@
 /** The file of a Unix socket: whose it is, who may open it, and when it may be removed. */
 
-import { accessSync, chmodSync, chownSync, constants, lstatSync, readFileSync, type Stats, unlinkSync } from 'node:fs'
+import {
+  accessSync,
+  chmodSync,
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  type Stats,
+  unlinkSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { asError, TsgiError } from '../errors.ts'
@@ -98,15 +111,42 @@ export function withPrivateFiles<T>(bind: () => T): T {
 /** @throws TsgiError TSGI_BIND */
 export function own(path: string, { mode, uid, gid }: SocketOwnership): void {
   try {
-    // Owner before mode: a file given away keeps no bit that the new owner was not meant to have.
-    if (uid !== undefined || gid !== undefined) chownSync(path, uid ?? -1, gid ?? -1)
-    chmodSync(path, mode)
+    withSocket(path, (file) => {
+      // Owner before mode: a file given away keeps no bit that the new owner was not meant to have.
+      if (uid !== undefined || gid !== undefined) chownSync(file, uid ?? -1, gid ?? -1)
+      chmodSync(file, mode)
+    })
   } catch (thrown) {
     throw new TsgiError(
       'TSGI_BIND',
       `unix:${path}: its owner and mode cannot be set: ${asError(thrown).message}; only root may give a socket away (--socket-owner, --socket-group)`,
       { cause: thrown },
     )
+  }
+}
+
+/** open(2): names a file without opening it. Node has no constant for it. */
+const O_PATH = 0o10000000
+const OWN_FDS = '/proc/self/fd'
+
+/**
+ * Neither chown nor chmod may follow a path here: who may write in the folder could have put a link there by now, to a file of
+ * root's.
+ * @param change is called with a path that leads to this very file
+ */
+function withSocket(path: string, change: (file: string) => void): void {
+  if (!existsSync(OWN_FDS)) {
+    // Not Linux: a link is still seen, save in the moment between these two lines.
+    if (!lstatSync(path).isSocket()) throw new Error('something else has taken its place')
+    change(path)
+    return
+  }
+  const fd = openSync(path, O_PATH | constants.O_NOFOLLOW)
+  try {
+    if (!fstatSync(fd).isSocket()) throw new Error('something else has taken its place')
+    change(`${OWN_FDS}/${fd}`)
+  } finally {
+    closeSync(fd)
   }
 }
 

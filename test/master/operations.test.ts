@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -100,6 +109,17 @@ describe('--pidfile', () => {
     }
     expect(readFileSync(program, 'utf8')).toBe('export {}')
     expect(readdirSync(folder)).toEqual(['app.ts', 'run'])
+  })
+
+  test('is written through no link that somebody put where it is made', () => {
+    const directory = tempDir()
+    const [path, other] = [join(directory, 'tsgi.pid'), join(directory, 'other')]
+    writeFileSync(other, 'precious')
+    symlinkSync(other, `${path}.${process.pid}`)
+    const remove = writePidfile(path)
+    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)
+    expect(readFileSync(other, 'utf8')).toBe('precious')
+    remove()
   })
 
   test('is not removed once it names another', () => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import { connect, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { own } from '../../src/master/socket-file.ts'
 import { type SocketOptions, Sockets } from '../../src/master/sockets.ts'
 import { tempDir } from '../support/temp-dir.ts'
 
@@ -105,6 +106,15 @@ describe('a Unix socket', () => {
     expect(readFileSync(path, 'utf8')).toBe('precious')
     mkdirSync(`${path}.d`)
     await expect(open().bind(options({ uwsgi: [`${path}.d`] }))).rejects.toThrow('no socket is there')
+  })
+
+  test('whose place a link took leaves what that leads to as it is', () => {
+    const directory = tempDir()
+    const [path, other] = [join(directory, 'app.sock'), join(directory, 'other')]
+    writeFileSync(other, 'precious', { mode: 0o600 })
+    symlinkSync(other, path)
+    expect(() => own(path, { mode: 0o666, uid: undefined, gid: undefined })).toThrow('has taken its place')
+    expect(statSync(other).mode & 0o777).toBe(0o600)
   })
 
   test('is not removed where another file has taken its place', async () => {
