@@ -74,6 +74,7 @@ export class Sockets {
   readonly #identity: Identity | undefined
   /** Handles of descriptors that the process was started with: one each, as closing a handle closes the descriptor. */
   readonly #inherited = new Map<number, BoundHandle>()
+  readonly #closed = new WeakSet<BoundHandle>()
   #activatedFds: readonly number[]
   #withdrawn = false
 
@@ -153,6 +154,9 @@ export class Sockets {
 
   #inherit(fd: number): BoundHandle {
     const known = this.#inherited.get(fd)
+    if (known !== undefined && this.#closed.has(known)) {
+      throw new TsgiError('TSGI_BIND', `fd:${fd} was closed when a reload let go of it: restart to listen on it again`)
+    }
     if (known !== undefined) return known
     // Before it is touched: it may be one of Node's own.
     const handle = isNoListener(fd) ? undefined : create(null, undefined, undefined, fd)
@@ -176,7 +180,9 @@ export class Sockets {
     const held = this.#held.get(text)
     this.#held.delete(text)
     // libuv unlinks the path of a socket that it bound. Where another file is there by now, the handle stays open instead.
-    if (held !== undefined && (isReachable(held) || isFree(held))) held.handle.close()
+    if (held === undefined || !(isReachable(held) || isFree(held))) return
+    held.handle.close()
+    this.#closed.add(held.handle)
   }
 }
 

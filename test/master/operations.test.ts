@@ -206,7 +206,9 @@ describe('sockets that the process was started with', () => {
     const config = join(directory, 'config.json')
     const application = join(directory, 'application.json')
     writeFileSync(application, '{"version":"activated"}')
-    writeFileSync(config, JSON.stringify({ uwsgi: [address], workers: 1, logFormat: 'json' }))
+    const configure = (uwsgi: string): void =>
+      writeFileSync(config, JSON.stringify({ uwsgi: [uwsgi], workers: 1, logFormat: 'json' }))
+    configure(address)
     const program = join(import.meta.dirname, 'support', 'master-program.ts')
     const run = `export LISTEN_PID=$$ LISTEN_FDS=1; exec ${process.execPath} --import ${import.meta.resolve('tsx')} ${program} ${application} ${config}`
     const child = spawn('sh', ['-c', run], { stdio: ['ignore', 'pipe', 'pipe', fd] })
@@ -221,21 +223,42 @@ describe('sockets that the process was started with', () => {
       stream?.on('data', (chunk) => lines.push(String(chunk)))
     }
     await until('the master is ready', () => lines.join('').includes('"msg":"ready'), 15_000)
-    return { lines, stop }
+    const reload = (uwsgi: string): void => {
+      configure(uwsgi)
+      child.kill('SIGHUP')
+    }
+    return { lines, stop, reload }
+  }
+
+  /** A socket at this path that listens in no process yet. */
+  async function systemdSocket(path: string): Promise<number> {
+    const none = { fastcgi: [], scgi: [], http: [], socket: [], socketOwner: undefined, socketGroup: undefined }
+    const sockets = new Sockets(undefined, [])
+    onTestFinished(() => sockets.keepOnly([]))
+    const [systemd] = await sockets.bind({ uwsgi: [path], ...none, socketMode: 0o600, backlog: 10 })
+    return systemd?.handle.fd ?? -1
   }
 
   test.each(['fd:3', 'its path'])('serve by %s, and their file stays when the master goes', async (by) => {
     const directory = tempDir()
     const path = join(directory, 'systemd.sock')
-    const none = { fastcgi: [], scgi: [], http: [], socket: [], socketOwner: undefined, socketGroup: undefined }
-    const sockets = new Sockets(undefined, [])
-    onTestFinished(() => sockets.keepOnly([]))
-    const [systemd] = await sockets.bind({ uwsgi: [path], ...none, socketMode: 0o600, backlog: 10 })
-    const { lines, stop } = await activated(systemd?.handle.fd ?? -1, by === 'fd:3' ? by : path, directory)
+    const { lines, stop } = await activated(await systemdSocket(path), by === 'fd:3' ? by : path, directory)
     expect(lines.join('')).toContain('uwsgi fd:3')
     expect(await ask(path, 'who')).toMatchObject({ version: 'activated' })
     await stop()
     expect(existsSync(path)).toBe(true)
+  })
+
+  test('are gone when a reload has let go of them, and are not taken for what is open by then', async () => {
+    const directory = tempDir()
+    const other = join(directory, 'other.sock')
+    const { lines, reload } = await activated(await systemdSocket(join(directory, 'systemd.sock')), 'fd:3', directory)
+    reload(other)
+    await until('the other one is served', () => lines.join('').includes('generation 2 serves'))
+    reload('fd:3')
+    const refused = 'the reload failed, generation 2 goes on: fd:3 was closed when a reload let go of it: restart'
+    await until('the closed one is refused', () => lines.join('').includes(refused))
+    expect(await ask(other, 'who')).toMatchObject({ generation: 2 })
   })
 })
 
