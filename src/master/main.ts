@@ -3,12 +3,14 @@
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { monotonicMs } from '../clock.ts'
+import { asError } from '../errors.ts'
 import { onLogFault } from '../log/faults.ts'
 import type { TlsIdentity } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import type { Failure } from './actions.ts'
 import { takeActivatedFds } from './activation.ts'
+import { createAdmission } from './admission.ts'
 import { openControl } from './control.ts'
 import { logFilesOf } from './log-files.ts'
 import { Master, type Setup } from './master.ts'
@@ -17,6 +19,7 @@ import { openServiceNotifier } from './notify.ts'
 import { writePidfile } from './pidfile.ts'
 import { type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { MasterLog } from './report.ts'
+import type { Service } from './service.ts'
 import { SignalWatch } from './signals.ts'
 import { backlogWarning, Sockets } from './sockets.ts'
 import { metricsInput, openMetrics, openStats } from './stats-server.ts'
@@ -72,7 +75,13 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
     const sockets = new Sockets(identity, takeActivatedFds(process.env))
     closers.push(() => sockets.keepOnly([]))
     const listeners = await sockets.bind(options)
-    closers.push(watchSockets(sockets, log))
+    const services: Service[] = []
+    closers.push(() => {
+      for (const service of services) service.close()
+    })
+    const unreachable = (): string[] =>
+      services.filter(({ isReachable }) => !isReachable()).map(({ address }) => address)
+    closers.push(watchSockets(() => [...sockets.unreachable, ...unreachable()], log))
     warnAtStart(log, options, sockets)
     return await new Promise<Ended>((resolve, reject) => {
       const master = new Master({
@@ -88,6 +97,7 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
         reload: async () => {
           const renewed = await run.reload()
           tls.set(renewed.options, readTlsFiles(renewed.options))
+          await renewServices(services, log)
           return renewed
         },
         adopt: (adopted) => {
@@ -104,7 +114,7 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
         },
         exit: (exitCode, failure) => resolve({ exitCode, failure }),
       })
-      openServices(run, master, log, closers).then(() => {
+      openServices(run, master, log, services).then(() => {
         run.onListening?.()
         const addresses = listeners.map(({ info }) => `${info.protocol} ${info.address}`)
         log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) listens on ${addresses.join(', ')}`)
@@ -141,15 +151,28 @@ function workerStart(
   }
 }
 
-async function openServices(run: MasterRun, master: Master, log: MasterLog, closers: (() => void)[]): Promise<void> {
+/** Nobody's requests come this way: what cannot be bound anew is no reason to keep new code from serving. */
+async function renewServices(services: readonly Service[], log: MasterLog): Promise<void> {
+  for (const service of services) {
+    try {
+      await service.renew()
+    } catch (thrown) {
+      log.error({ address: service.address }, asError(thrown).message)
+    }
+  }
+}
+
+/** @param services takes each that is open */
+async function openServices(run: MasterRun, master: Master, log: MasterLog, services: Service[]): Promise<void> {
   const { control, stats, metrics, socketMode, backlog } = run.options
   if (control !== undefined) {
     const warn = (message: string): void => log.warn({}, message)
-    closers.push(await openControl(control, (command, asker) => master.carryOut(command, asker), warn))
+    services.push(await openControl(control, (command, asker) => master.carryOut(command, asker), warn))
   }
+  const admits = createAdmission(() => master.setup.options.allowFrom, log)
   if (stats !== undefined) {
     const version = packageVersion()
-    const service = await openStats(stats, socketMode, () =>
+    const service = await openStats({ address: stats, mode: socketMode, admits }, () =>
       uwsgiStats({
         roster: master.roster,
         listeners: master.setup.listeners,
@@ -160,12 +183,12 @@ async function openServices(run: MasterRun, master: Master, log: MasterLog, clos
         wallClockMs: Date.now(),
       }),
     )
-    closers.push(service.close)
+    services.push(service)
     log.info({ address: service.address }, `statistics are at ${service.address}`)
   }
   if (metrics !== undefined) {
-    const service = await openMetrics(metrics, socketMode, () => metricsInput(master.roster))
-    closers.push(service.close)
+    const service = await openMetrics({ address: metrics, mode: socketMode, admits }, () => metricsInput(master.roster))
+    services.push(service)
     log.info({ address: service.address }, `metrics are at ${service.address}, path /metrics`)
   }
 }

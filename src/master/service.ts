@@ -5,17 +5,38 @@ import { asError, TsgiError } from '../errors.ts'
 import { parseAddress } from '../options/address.ts'
 import { identify, isStill, makeRoom, own, withPrivateFiles } from './socket-file.ts'
 
+export interface Service {
+  /** With its real port. */
+  readonly address: string
+  /** False when the file of its socket was removed or replaced: nobody can connect. */
+  readonly isReachable: () => boolean
+  /** Binds anew what cannot be reached. @throws TsgiError TSGI_BIND */
+  readonly renew: () => Promise<void>
+  /** Removes its file, if that is still ours. */
+  readonly close: () => void
+}
+
 /**
- * Makes `server` listen at `address`.
+ * @param create makes a server, one more each time that it has to be bound anew.
  * @param mode of a Unix socket.
- * @returns the address with its real port, and what closes the server and removes its file, if that is still ours.
  * @throws TsgiError TSGI_BIND
  */
-export async function openService(
-  server: Server,
-  address: string,
-  mode: number,
-): Promise<{ readonly address: string; readonly close: () => void }> {
+export async function openService(create: () => Server, address: string, mode: number): Promise<Service> {
+  let bound = await bind(create(), address, mode)
+  return {
+    address: bound.address,
+    isReachable: () => bound.isReachable(),
+    renew: async () => {
+      if (bound.isReachable()) return
+      const renewed = await bind(create(), address, mode)
+      bound.close()
+      bound = renewed
+    },
+    close: () => bound.close(),
+  }
+}
+
+async function bind(server: Server, address: string, mode: number): Promise<Omit<Service, 'renew'>> {
   const where = parseAddress(address)
   if (typeof where === 'string') throw new TsgiError('TSGI_BIND', where)
   const path = where.kind === 'unix' ? where.path : undefined
@@ -36,11 +57,13 @@ export async function openService(
   if (path !== undefined) own(path, { mode, uid: undefined, gid: undefined })
   const bound = server.address()
   const port = typeof bound === 'object' && bound !== null ? bound.port : undefined
+  const isReachable = (): boolean => path === undefined || isStill(path, identity)
   return {
     address: where.kind === 'tcp' ? address.replace(/:\d+$/, `:${port}`) : address,
+    isReachable,
     close: () => {
       // Node unlinks the path of a server that it closes, whosever file is there by now.
-      if (path === undefined || isStill(path, identity)) server.close()
+      if (isReachable()) server.close()
       else server.unref()
     },
   }

@@ -1,15 +1,23 @@
 /** `--stats`: the whole JSON to whoever connects, then the end. `--metrics`: the same numbers for Prometheus, over HTTP. */
 
-import { createServer as createHttpServer } from 'node:http'
-import { createServer } from 'node:net'
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http'
+import { createServer, type Server } from 'node:net'
 import { asError } from '../errors.ts'
 import { exposeMetrics, type MetricsInput } from '../metrics/expose.ts'
+import type { Admission } from './admission.ts'
 import type { Roster } from './roster.ts'
-import { openService } from './service.ts'
+import { openService, type Service } from './service.ts'
 
-export interface Service {
+export interface Endpoint {
   readonly address: string
-  readonly close: () => void
+  /** Of a Unix socket. */
+  readonly mode: number
+  readonly admits: Admission
 }
 
 const MAX_CLIENTS = 64
@@ -18,42 +26,55 @@ const MAX_CLIENTS = 64
 const CLIENT_TIMEOUT_MS = 5000
 
 /** @throws TsgiError TSGI_BIND */
-export async function openStats(address: string, mode: number, read: () => object): Promise<Service> {
-  const server = createServer((socket) => {
-    socket.on('error', () => socket.destroy())
-    socket.setTimeout(CLIENT_TIMEOUT_MS, () => socket.destroy())
-    socket.resume()
-    socket.end(`${JSON.stringify(read())}\n`)
-  })
-  server.maxConnections = MAX_CLIENTS
-  return openService(server, address, mode)
+export async function openStats({ address, mode, admits }: Endpoint, read: () => object): Promise<Service> {
+  const create = (): Server => {
+    const server = createServer((socket) => {
+      if (!admits(socket)) return
+      socket.on('error', () => socket.destroy())
+      socket.setTimeout(CLIENT_TIMEOUT_MS, () => socket.destroy())
+      socket.resume()
+      socket.end(`${JSON.stringify(read())}\n`)
+    })
+    server.maxConnections = MAX_CLIENTS
+    return server
+  }
+  return openService(create, address, mode)
 }
 
 /** @throws TsgiError TSGI_BIND */
-export async function openMetrics(address: string, mode: number, read: () => MetricsInput): Promise<Service> {
-  const server = createHttpServer((request, response) => {
-    const path = request.url?.split('?')[0]
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.writeHead(405, { Allow: 'GET, HEAD' }).end()
-    } else if (path !== '/metrics' && path !== '/') {
-      response.writeHead(404, { 'Content-Type': 'text/plain' }).end('The metrics are at /metrics.\n')
-    } else {
-      exposeMetrics(read()).then(
-        ({ text, contentType }) => response.writeHead(200, { 'Content-Type': contentType }).end(text),
-        (thrown: unknown) => response.writeHead(500, { 'Content-Type': 'text/plain' }).end(asError(thrown).message),
-      )
-    }
-  })
-  server.maxConnections = MAX_CLIENTS
-  server.requestTimeout = CLIENT_TIMEOUT_MS
-  server.headersTimeout = CLIENT_TIMEOUT_MS
-  const service = await openService(server, address, mode)
+export async function openMetrics({ address, mode, admits }: Endpoint, read: () => MetricsInput): Promise<Service> {
+  const servers: HttpServer[] = []
+  const create = (): Server => {
+    const server = createHttpServer((request, response) => answer(request, response, read))
+    // Before Node's own listener, which reads a request first.
+    server.prependListener('connection', admits)
+    server.maxConnections = MAX_CLIENTS
+    server.requestTimeout = CLIENT_TIMEOUT_MS
+    server.headersTimeout = CLIENT_TIMEOUT_MS
+    servers.push(server)
+    return server
+  }
+  const service = await openService(create, address, mode)
   return {
-    address: service.address,
+    ...service,
     close: () => {
       service.close()
-      server.closeAllConnections()
+      for (const server of servers) server.closeAllConnections()
     },
+  }
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, read: () => MetricsInput): void {
+  const path = request.url?.split('?')[0]
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.writeHead(405, { Allow: 'GET, HEAD' }).end()
+  } else if (path !== '/metrics' && path !== '/') {
+    response.writeHead(404, { 'Content-Type': 'text/plain' }).end('The metrics are at /metrics.\n')
+  } else {
+    exposeMetrics(read()).then(
+      ({ text, contentType }) => response.writeHead(200, { 'Content-Type': contentType }).end(text),
+      (thrown: unknown) => response.writeHead(500, { 'Content-Type': 'text/plain' }).end(asError(thrown).message),
+    )
   }
 }
 

@@ -203,7 +203,7 @@ export const OPTIONS = {
     section: 'Workers',
     kind: duration,
     default: '0',
-    help: 'Replace a worker that has run this long. 0: never.',
+    help: 'Replace a worker that has run this long. 0: never. No limit replaces one in its first 10 seconds.',
     reload: true,
   }),
 
@@ -287,14 +287,14 @@ export const OPTIONS = {
     flag: '--stats',
     section: 'Operations',
     kind: optional(address),
-    help: 'Serve statistics as JSON here, in the form that uwsgitop reads.',
+    help: 'Serve statistics as JSON here, in the form that uwsgitop reads, to this machine and --allow-from.',
     reload: false,
   }),
   metrics: option({
     flag: '--metrics',
     section: 'Operations',
     kind: optional(address),
-    help: 'Serve metrics for Prometheus here, over HTTP.',
+    help: 'Serve metrics for Prometheus here, over HTTP, to this machine and --allow-from.',
     reload: false,
   }),
   pidfile: option({

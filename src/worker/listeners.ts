@@ -3,8 +3,9 @@
  * cap so that the others get the connections, and asks for them again when it has room.
  */
 
-import { type AddressInfo, BlockList, createServer, isIPv6, type Server, type Socket } from 'node:net'
+import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
+import { mayConnect } from '../allowed-peers.ts'
 import { TsgiError } from '../errors.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
@@ -183,7 +184,7 @@ export class Listeners {
   /** @param peer undefined where it has left already: a balancer's check, as often as not, and nothing to talk about */
   #allows(peer: string | undefined, listener: ListenerInfo): boolean {
     if (peer === undefined) return false
-    if (this.#settings.allowed.check(peer, isIPv6(peer) ? 'ipv6' : 'ipv4')) return true
+    if (mayConnect(peer, this.#settings.allowed)) return true
     const message = `${peer} may not connect to ${listener.address} (--allow-from)`
     this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
     return false
@@ -218,18 +219,4 @@ function peerOf(client: RawHandle): string | undefined {
 function expectedProtocols(protocol: ListenerInfo['protocol']): readonly Protocol[] {
   if (protocol === 'any') return Object.values(PROTOCOLS)
   return protocol === 'http' ? [] : [PROTOCOLS[protocol]]
-}
-
-/** Who may connect over TCP: this machine, and what `--allow-from` names. */
-export function allowedPeers(cidrs: readonly string[]): BlockList {
-  const allowed = new BlockList()
-  allowed.addSubnet('127.0.0.0', 8, 'ipv4')
-  allowed.addAddress('::1', 'ipv6')
-  for (const cidr of cidrs) {
-    const [address = '', bits] = cidr.split('/')
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4'
-    if (bits === undefined) allowed.addAddress(address, family)
-    else allowed.addSubnet(address, Number(bits), family)
-  }
-  return allowed
 }

@@ -1,5 +1,6 @@
 /** One worker: its application, its sockets, its clock. What the master asks of it is one method each. */
 
+import { allowedPeers } from '../allowed-peers.ts'
 import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
 import type { Handler } from '../gateway/request-source.ts'
@@ -11,7 +12,7 @@ import type { Options } from '../options/table.ts'
 import { Connections, type PassOn } from './connections.ts'
 import { exchangeSettings } from './exchange-settings.ts'
 import { HttpListener } from './http-listener.ts'
-import { allowedPeers, Listeners } from './listeners.ts'
+import { Listeners } from './listeners.ts'
 import type { RawHandle } from './raw-handle.ts'
 import { Requests } from './requests.ts'
 import { ResidentMemory } from './resident-memory.ts'

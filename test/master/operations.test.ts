@@ -1,19 +1,23 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import {
   chmodSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { findGroup, findUser, groupsOf } from '../../src/master/accounts.ts'
 import { takeActivatedFds } from '../../src/master/activation.ts'
+import { controlRequest } from '../../src/master/control-client.ts'
 import { writePidfile } from '../../src/master/pidfile.ts'
 import { workerIdentity } from '../../src/master/privileges.ts'
 import { SIGNALS } from '../../src/master/signals.ts'
@@ -24,10 +28,11 @@ import { ask, startFakePool } from './support/fake-pool.ts'
 
 const isRoot = process.getuid?.() === 0
 
-function readAll(path: string): Promise<string> {
+function readAll(where: string | { readonly host: string; readonly port: number }): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = ''
-    connect(path)
+    const socket = typeof where === 'string' ? connect(where) : connect(where)
+    socket
       .on('data', (chunk) => {
         text += String(chunk)
       })
@@ -71,6 +76,65 @@ describe('--metrics', () => {
     expect(text).toContain('tsgi_requests_total 0')
     expect((await fetch(`http://127.0.0.1:${port}/secrets`)).status).toBe(404)
     expect((await fetch(`http://127.0.0.1:${port}/metrics`, { method: 'POST' })).status).toBe(405)
+  })
+})
+
+describe('--stats and --metrics over TCP', () => {
+  const own = Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find(({ internal, family }) => !internal && family === 'IPv4')?.address
+
+  test.skipIf(own === undefined)('answer whom a listener for requests answers, also after a reload', async () => {
+    const config = { workers: 1, stats: ':0', metrics: ':0' }
+    const pool = await startFakePool({ config })
+    const [, stats] = await pool.server.waitForLog(/statistics are at :(\d+)/)
+    const [, metrics] = await pool.server.waitForLog(/metrics are at :(\d+)/)
+    const readStats = (host = '') => readAll({ host, port: Number(stats) })
+    const readMetrics = (host = '') => fetch(`http://${host}:${metrics}/metrics`, { headers: { connection: 'close' } })
+    expect(JSON.parse(await readStats('127.0.0.1'))).toMatchObject({ pid: pool.server.pid })
+    expect((await readMetrics('127.0.0.1')).status).toBe(200)
+    expect(await readStats(own)).toBe('')
+    await expect(readMetrics(own)).rejects.toThrow()
+    for (const port of [stats, metrics]) {
+      await pool.server.waitForLog(new RegExp(`${own} may not connect to .*:${port} \\(--allow-from\\)`))
+    }
+    pool.configure({ ...config, allowFrom: `${own}/32` })
+    pool.server.signal('SIGHUP')
+    await pool.server.waitForLog(/reloaded: generation 2/)
+    expect(JSON.parse(await readStats(own))).toMatchObject({ pid: pool.server.pid })
+    expect((await readMetrics(own)).status).toBe(200)
+  })
+})
+
+describe('a socket of the master itself whose file is removed', () => {
+  test('is told as lost, and bound anew by a reload', async () => {
+    const directory = tempDir()
+    const stats = join(directory, 'stats.sock')
+    const pool = await startFakePool({ directory, config: { workers: 1, stats } })
+    for (const path of [pool.control, stats]) {
+      rmSync(path)
+      await pool.server.waitForLog(new RegExp(`"level":"error".*${path}: its file was removed.*reload .SIGHUP.`))
+    }
+    pool.server.signal('SIGHUP')
+    await pool.server.waitForLog(/reloaded: generation 2/)
+    expect(JSON.parse(await readAll(stats))).toMatchObject({ pid: pool.server.pid })
+    const pong = await controlRequest(pool.control, { command: 'ping' }, () => undefined)
+    expect(pong).toEqual({ kind: 'ok', result: { pid: pool.server.pid } })
+    expect(statSync(pool.control).mode & 0o777).toBe(0o600)
+    await pool.server.stop()
+    expect(existsSync(pool.control) || existsSync(stats)).toBe(false)
+  })
+
+  test('costs no reload where another process has taken its place', async () => {
+    const pool = await startFakePool({ config: { workers: 1 } })
+    rmSync(pool.control)
+    const other = createServer().listen(pool.control)
+    onTestFinished(() => void other.close())
+    await once(other, 'listening')
+    pool.server.signal('SIGHUP')
+    await pool.server.waitForLog(new RegExp(`${pool.control}: another process is serving it`))
+    await pool.server.waitForLog(/reloaded: generation 2/)
+    expect(existsSync(pool.control)).toBe(true)
   })
 })
 
