@@ -23,7 +23,7 @@ async function main(words: readonly string[]): Promise<number> {
   if (command !== undefined && !command.startsWith('-') && !isCommand(command)) return refuseCommand(command)
 
   let outcome: Promise<number> | undefined
-  const program = createProgram((code) => {
+  const program = createProgram(words, (code) => {
     outcome = code
   })
   try {
@@ -35,8 +35,8 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(settle: (code: Promise<number>) => void): Command {
-  const surroundings = { environment: process.env, cwd: logicalFolder(process.cwd(), process.env['PWD']) }
+function createProgram(words: readonly string[], settle: (code: Promise<number>) => void): Command {
+  const surroundings = { words, environment: process.env, cwd: logicalFolder(process.cwd(), process.env['PWD']) }
   const program = new Command('tsgi')
     .description('The gateway server for TypeScript: applications behind nginx, Apache and other front servers.')
     .version(`tsgi ${packageVersion()} (Node ${process.versions.node})`, '-V, --version', 'Show the version.')

@@ -49,6 +49,8 @@ export interface Invocation {
 }
 
 export interface Surroundings {
+  /** The command line after `tsgi`. */
+  readonly words: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>
   readonly cwd: string
 }
@@ -57,7 +59,7 @@ export const VISIBLE_OPTIONS: readonly AnyOption[] = OPTION_LIST.filter((option)
 
 export function toCommand(
   subcommand: Subcommand,
-  { environment, cwd }: Surroundings,
+  { words, environment, cwd }: Surroundings,
   settle: (code: Promise<number>) => void,
 ): Command {
   const command = new Command(subcommand.name)
@@ -73,9 +75,10 @@ export function toCommand(
   if (subcommand.options.length > TERSE_OPTIONS) command.addHelpText('after', SOURCES_NOTE)
   if (subcommand.examples.length > 0) command.addHelpText('after', examplesText(subcommand.examples))
   return command.action(() => {
-    const { operands, unknownFlags } = sortOperands(command.args)
+    const literal = wordsAfterDashes(words, command.args)
+    const { operands, unknownFlags } = sortOperands(command.args.slice(0, command.args.length - literal.length))
     const input = { flags: givenFlags(command, subcommand.options), unknownFlags, environment, cwd }
-    settle(subcommand.run({ operands, input, extras: command.opts() }))
+    settle(subcommand.run({ operands: [...operands, ...literal], input, extras: command.opts() }))
   })
 }
 
@@ -84,7 +87,9 @@ export function refuseExtras({ operands, input }: Invocation, maxOperands: numbe
   const flags = input.unknownFlags ?? []
   // After an unknown flag its value looks like an operand.
   if (flags.length > 0 || operands.length <= maxOperands) return
-  throw usageError([`${what}; ${operands.slice(maxOperands).join(' ')} is too much`])
+  const extras = operands.slice(maxOperands)
+  const remedy = extras.some(isFlag) ? ': after -- nothing is an option, so options come before it' : ''
+  throw usageError([`${what}; ${extras.join(' ')} is too much${remedy}`])
 }
 
 /** A command with no more options than these is no place to explain how options are written. */
@@ -131,9 +136,17 @@ function givenFlags(command: Command, options: readonly AnyOption[]): LoadInput[
   return flags
 }
 
+const isFlag = (word: string): boolean => /^-./.test(word)
+
+/** What stands after `--`, of which commander leaves no trace. Where options follow, it was the value of one (`--access-log --`). */
+function wordsAfterDashes(words: readonly string[], left: readonly string[]): readonly string[] {
+  const at = words.indexOf('--')
+  const after = at < 0 ? [] : words.slice(at + 1)
+  return after.every((word, index) => left.at(index - after.length) === word) ? after : []
+}
+
 /** commander leaves what it does not know among the arguments. */
 function sortOperands(words: readonly string[]): { operands: string[]; unknownFlags: string[] } {
-  const isFlag = (word: string) => /^-./.test(word)
   return {
     operands: words.filter((word) => !isFlag(word)),
     unknownFlags: words.filter(isFlag).map((word) => word.replace(/=.*$/s, '')),

@@ -111,6 +111,9 @@ describe('a mistake ends with exit code 2, says what was meant, and starts nothi
 
   test('two applications', async () => {
     expect((await mistake(['serve', 'a.ts', 'b.ts']))[0]).toContain('b.ts is too much')
+    expect(await mistake(['serve', '--', 'a.ts', '--uwsgi', 'x'])).toEqual([
+      'tsgi: one application is served at a time; --uwsgi x is too much: after -- nothing is an option, so options come before it',
+    ])
   })
 
   test('a value that is missing', async () => {
