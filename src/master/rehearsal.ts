@@ -1,10 +1,12 @@
 /** A start up to where it would change something: for `tsgi check`, with the messages and the exit codes of a real one. */
 
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { cannotOpen } from '../log/faults.ts'
+import type { OpenAs } from '../log/logger.ts'
 import { parseAddress } from '../options/address.ts'
 import type { Options } from '../options/table.ts'
+import { logFilesOf } from './log-files.ts'
 import { requirePidfilePlace } from './pidfile.ts'
 import { workerIdentity } from './privileges.ts'
 import { requirePlace } from './socket-file.ts'
@@ -18,7 +20,8 @@ import { readTlsFiles } from './tls-files.ts'
  */
 export function rehearseStart(options: Options): void {
   const identity = workerIdentity(options)
-  if (options.logFile !== undefined) requireLog(options.logFile)
+  const { openAs } = logFilesOf(identity)
+  if (options.logFile !== undefined) requireLog(options.logFile, openAs)
   readTlsFiles(options)
   if (options.pidfile !== undefined) requirePidfilePlace(options.pidfile)
   socketOwnership(options, identity)
@@ -27,17 +30,20 @@ export function rehearseStart(options: Options): void {
     const address = text === undefined ? '' : parseAddress(text)
     if (typeof address === 'object' && address.kind === 'unix') requirePlace(address.path)
   }
-  if (options.accessLogFile !== undefined) requireLog(options.accessLogFile)
+  if (options.accessLogFile !== undefined && options.accessLog !== 'off') requireLog(options.accessLogFile, openAs)
 }
 
-/** Without opening it: a file that is made here, by root, could not be opened by the service later. */
-function requireLog(path: string): void {
+/** Appending, as a log is written; a named pipe is not waited for. */
+const AS_IT_IS = constants.O_WRONLY | constants.O_APPEND | constants.O_NONBLOCK
+
+/** Without making it: the service could not open a file that somebody else has made here. */
+function requireLog(path: string, openAs: OpenAs): void {
   try {
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.isDirectory()) throw new Error('it is a folder')
-    if (found === undefined) accessSync(dirname(path), constants.W_OK | constants.X_OK)
-    else accessSync(path, constants.W_OK)
+    if (existsSync(path)) closeSync(openAs(() => openSync(path, AS_IT_IS)))
+    else accessSync(dirname(path), constants.W_OK | constants.X_OK)
   } catch (error) {
+    // A named pipe that nobody reads yet.
+    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return
     throw cannotOpen(path, error)
   }
 }

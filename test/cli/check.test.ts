@@ -177,6 +177,17 @@ describe('what serve would refuse', () => {
     expect(readdirSync(cwd).toSorted()).toEqual(['app.mjs', 'bad.pem', 'tsgi.config.json'])
   })
 
+  test.runIf(process.getuid?.() === 0)('check refuses as --user sees it', async () => {
+    const log = join(tempDir(), 'tsgi.log')
+    writeFileSync(log, '', { mode: 0o600 })
+    const args = ['app.mjs', ...unix, '--user', 'nobody', '--log-file', log]
+    for (const command of ['check', 'serve']) {
+      const { code, stderr } = await runTsgi([command, ...args], { cwd })
+      expect(stderr).toContain(`cannot open the log file ${log}: EACCES`)
+      expect(code).toBe(2)
+    }
+  })
+
   test('is not that the service runs already', async () => {
     const running = await startTsgi({
       app: 'app.mjs',
