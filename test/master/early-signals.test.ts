@@ -20,7 +20,7 @@ test('signals that come before the workers are started: a reload is no news, a s
   process.emit('SIGHUP', 'SIGHUP')
   process.emit('SIGUSR1', 'SIGUSR1')
   process.emit('SIGQUIT', 'SIGQUIT')
-  expect(await ended).toBe(0)
+  expect(await ended).toEqual({ exitCode: 0, failure: undefined })
   const log = readFileSync(logFile, 'utf8')
   expect(log).toContain('SIGQUIT: stop')
   expect(log).not.toMatch(/SIGHUP|SIGUSR1|worker 1 starts/)
