@@ -4,6 +4,7 @@ import type { Environ, ErrorStream } from '../application.ts'
 import { lazyProperty } from './lazy-property.ts'
 import type { RequestSource } from './request-source.ts'
 import type { SentVariables, VariableSettings } from './sent-variables.ts'
+import { isAbsent } from './variable-names.ts'
 
 /** What is the same for every request of a worker. */
 export interface EnvironSettings extends VariableSettings {
@@ -92,7 +93,7 @@ export function buildEnviron(variables: SentVariables, settings: EnvironSettings
   for (let index = 0; index < list.length; index += 2) {
     const name = list[index] ?? ''
     const value = list[index + 1] ?? ''
-    if (value !== '' || (name !== 'CONTENT_LENGTH' && name !== 'CONTENT_TYPE')) unfilled[name] = value
+    if (!isAbsent(name, value)) unfilled[name] = value
   }
   for (const name of USUAL) if (unfilled[name] === null) delete unfilled[name]
   unfilled['SCRIPT_NAME'] = variables.scriptName

@@ -9,7 +9,15 @@ import type { Params } from '../protocol/codec.ts'
 import { applyMount, resolvePath } from './path.ts'
 import { isObsolete, type RequestVariables } from './request-source.ts'
 import { rebuiltTarget } from './text.ts'
-import { type HeaderName, SLOTS, slotOf, type VariableName, variableName, variableNameAt } from './variable-names.ts'
+import {
+  type HeaderName,
+  isAbsent,
+  SLOTS,
+  slotOf,
+  type VariableName,
+  variableName,
+  variableNameAt,
+} from './variable-names.ts'
 
 /** What the operator says about the variables of every request. */
 export interface VariableSettings {
@@ -138,10 +146,10 @@ export class SentVariables implements RequestVariables {
   eachHeader(visit: (name: HeaderName, value: ByteString) => void): void {
     const { list, contentLength } = this
     for (let index = 0; index < list.length; index += 2) {
-      const { header, role } = variableNameAt(index >> 1, list[index] ?? '')
+      const { header, text } = variableNameAt(index >> 1, list[index] ?? '')
       if (header === null || isObsolete(header, contentLength)) continue
       const value = list[index + 1] ?? ''
-      if (value !== '' || role === 'header' || role === 'host') visit(header, value)
+      if (!isAbsent(text, value)) visit(header, value)
     }
   }
 

@@ -61,6 +61,11 @@ const slots: ReadonlyMap<string, number> = new Map(Object.entries(SLOTS))
 /** -1 for all that have none. Remembers nothing: applications may ask for what clients wrote. */
 export const slotOf = (name: string): number => slots.get(name) ?? -1
 
+/** Front servers send these two in any case; without a body they are empty. */
+export function isAbsent(name: string, value: string): boolean {
+  return value === '' && (name === 'CONTENT_LENGTH' || name === 'CONTENT_TYPE')
+}
+
 export interface HeaderName {
   /** `user-agent` */
   readonly lower: string

@@ -184,7 +184,8 @@ function apply(environ: Environ, { client, proto, host, port, prefix }: Told): v
   if (proto !== undefined) applyScheme(environ, proto)
   if (host !== undefined || port !== undefined) applyHost(environ, host, port)
   // What the Host header names is the port that the client used; SERVER_PORT must not disagree with it.
-  else if (proto !== undefined) environ.SERVER_PORT = portOf(variable(environ, 'HTTP_HOST')) ?? defaultPort(proto)
+  else if (proto !== undefined)
+    environ.SERVER_PORT = splitHost(variable(environ, 'HTTP_HOST') ?? '').port ?? defaultPort(proto)
   if (prefix !== undefined) environ.SCRIPT_NAME = prefix + environ.SCRIPT_NAME
 }
 
@@ -198,14 +199,17 @@ function applyScheme(environ: Environ, proto: 'http' | 'https'): void {
 function applyHost(environ: Environ, host: string | undefined, port: string | undefined): void {
   const scheme = environ['tsgi.url_scheme']
   const named = host ?? variable(environ, 'HTTP_HOST') ?? environ.SERVER_NAME
-  const [, name = '', ownPort] = /^(.*?)(?::(\d+))?$/.exec(named) ?? []
+  const { name, port: ownPort } = splitHost(named)
   const shown = port ?? ownPort ?? defaultPort(scheme)
   environ.SERVER_NAME = name
   environ.SERVER_PORT = shown
   environ['HTTP_HOST'] = shown === defaultPort(scheme) ? name : `${name}:${shown}`
 }
 
-const portOf = (host: string | undefined): string | undefined => /:(\d+)$/.exec(host ?? '')?.[1]
+function splitHost(host: string): { readonly name: string; readonly port: string | undefined } {
+  const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
+  return { name, port }
+}
 
 function defaultPort(scheme: 'http' | 'https'): string {
   return scheme === 'https' ? '443' : '80'
