@@ -151,6 +151,12 @@ function thawed(error: Error): Error {
   return copy
 }
 
+/** What the system or Node calls an error: `ENOENT`, `ERR_INVALID_URL`. Undefined where it has no such name. */
+export function errorCode(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error && 'code' in thrown)) return undefined
+  return typeof thrown.code === 'string' ? thrown.code : undefined
+}
+
 /** The error and what caused it, outermost first; a circle of causes ends where it closes. */
 export function causes(thrown: unknown): Error[] {
   const found: Error[] = []

@@ -2,7 +2,7 @@
 
 import { exchange } from '../client/exchange.ts'
 import type { ResponseHead } from '../client/request.ts'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, errorCode, TsgiError } from '../errors.ts'
 import { REQUEST_EXTRAS, type RequestArguments, readRequestArguments } from './request-arguments.ts'
 import { summaryText } from './request-summary.ts'
 import { refuseExtras, type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
@@ -131,7 +131,7 @@ function unanswered(problem: string, { protocol }: RequestArguments): string {
 }
 
 function failureText(error: Error, given: RequestArguments, hasHead: boolean): string {
-  const code = 'code' in error ? String(error.code) : ''
+  const code = errorCode(error) ?? ''
   const remedy = REMEDIES[code]
   if (error instanceof TimedOut || code === '') return error.message
   if (hasHead) return `the response broke off (${code})`

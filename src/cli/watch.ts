@@ -2,7 +2,7 @@
 
 import { type FSWatcher, readdirSync, statSync, watch } from 'node:fs'
 import { join, relative } from 'node:path'
-import { asError } from '../errors.ts'
+import { asError, errorCode } from '../errors.ts'
 
 /** An editor writes a file in several steps, and "save all" writes many: what comes within this time is one change. */
 const GATHER_MS = 100
@@ -110,5 +110,5 @@ function isFolder(path: string): boolean {
 
 function asSystemError(thrown: unknown): { readonly code: string; readonly message: string } {
   const error = asError(thrown)
-  return { code: 'code' in error ? String(error.code) : '', message: error.message }
+  return { code: errorCode(error) ?? '', message: error.message }
 }

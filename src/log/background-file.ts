@@ -4,6 +4,7 @@
  */
 
 import { close, closeSync, openSync, readSync, statSync, write, writeSync } from 'node:fs'
+import { errorCode } from '../errors.ts'
 import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
 
 export interface BackgroundFile {
@@ -179,5 +180,6 @@ function endsInStump(target: string | number): boolean {
 }
 
 function isBusy(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EAGAIN' || error.code === 'EBUSY')
+  const code = errorCode(error)
+  return code === 'EAGAIN' || code === 'EBUSY'
 }

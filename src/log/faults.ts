@@ -1,4 +1,4 @@
-import { TsgiError } from '../errors.ts'
+import { errorCode, TsgiError } from '../errors.ts'
 
 export function cannotOpen(target: string | number, error: unknown): TsgiError {
   if (error instanceof TsgiError) return error
@@ -7,7 +7,7 @@ export function cannotOpen(target: string | number, error: unknown): TsgiError {
 }
 
 function remedy(error: unknown): string {
-  if (!(error instanceof Error && 'code' in error && error.code === 'EACCES')) return ''
+  if (errorCode(error) !== 'EACCES') return ''
   return `; user ${process.geteuid?.() ?? '?'} must be allowed to write it`
 }
 
@@ -21,7 +21,7 @@ const LOG_WARNING = 'TSGI_LOG'
  */
 export function onLogFault(tell: (message: string) => void): () => void {
   const hear = (warning: Error): void => {
-    if ('code' in warning && warning.code === LOG_WARNING) tell(warning.message)
+    if (errorCode(warning) === LOG_WARNING) tell(warning.message)
   }
   process.on('warning', hear)
   return () => process.off('warning', hear)

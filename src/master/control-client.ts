@@ -2,7 +2,7 @@
 
 import { connect } from 'node:net'
 import { MessageChannel } from '../channel.ts'
-import { TsgiError } from '../errors.ts'
+import { errorCode, TsgiError } from '../errors.ts'
 import { parseAddress } from '../options/address.ts'
 import { type ControlCommand, type ControlOutcome, type ControlReply, parseControlReply } from './control-messages.ts'
 
@@ -38,7 +38,7 @@ export function controlRequest(
 }
 
 function unreachable(address: string, error: Error | undefined): TsgiError {
-  const code = error !== undefined && 'code' in error ? String(error.code) : (error?.message ?? 'closed')
+  const code = errorCode(error) ?? error?.message ?? 'closed'
   const remedy =
     code === 'EACCES'
       ? 'only the user who runs tsgi, and root, may use it'

@@ -6,7 +6,7 @@
 
 import { closeSync, constants, fchownSync, lstatSync, openSync, readlinkSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, errorCode, TsgiError } from '../errors.ts'
 import { cannotOpen } from '../log/faults.ts'
 import type { OpenAs } from '../log/logger.ts'
 import type { Options } from '../options/table.ts'
@@ -78,7 +78,7 @@ function createLogFile(identity: Identity, path: string): void {
   try {
     closeSync(asUser(identity, () => openSync(path, NEW, MODE)))
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : undefined
+    const code = errorCode(thrown)
     if (code === 'EEXIST') return
     if (code !== 'EACCES') throw cannotOpen(path, thrown)
     createAsRoot(identity, path)
@@ -103,7 +103,7 @@ function createAsRoot(identity: Identity, path: string): void {
     }
   } catch (thrown) {
     if (thrown instanceof TsgiError) throw thrown
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'EEXIST') return
+    if (errorCode(thrown) === 'EEXIST') return
     throw cannotOpen(path, thrown)
   }
 }

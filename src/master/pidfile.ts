@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, errorCode, TsgiError } from '../errors.ts'
 
 /**
  * Writes our id, whole or not at all. A file that a killed master left behind is replaced.
@@ -103,6 +103,6 @@ function isAlive(pid: number): boolean {
     return true
   } catch (thrown) {
     // EPERM: it exists and belongs to somebody else.
-    return thrown instanceof Error && 'code' in thrown && thrown.code === 'EPERM'
+    return errorCode(thrown) === 'EPERM'
   }
 }

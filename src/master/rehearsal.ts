@@ -2,6 +2,7 @@
 
 import { accessSync, closeSync, constants, existsSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { errorCode } from '../errors.ts'
 import { cannotOpen } from '../log/faults.ts'
 import type { OpenAs } from '../log/logger.ts'
 import { parseAddress } from '../options/address.ts'
@@ -43,7 +44,7 @@ function requireLog(path: string, openAs: OpenAs): void {
     else accessSync(dirname(path), constants.W_OK | constants.X_OK)
   } catch (error) {
     // A named pipe that nobody reads yet.
-    if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return
+    if (errorCode(error) === 'ENXIO') return
     throw cannotOpen(path, error)
   }
 }

@@ -16,7 +16,7 @@ import {
 } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
-import { asError, TsgiError } from '../errors.ts'
+import { asError, errorCode, TsgiError } from '../errors.ts'
 
 export interface SocketOwnership {
   readonly mode: number
@@ -34,7 +34,7 @@ export function requirePlace(path: string): void {
   try {
     accessSync(dirname(path), constants.W_OK | constants.X_OK)
   } catch (thrown) {
-    throw unixError(path, codeOf(asError(thrown)))
+    throw unixError(path, nameOf(asError(thrown)))
   }
 }
 
@@ -81,7 +81,7 @@ export async function makeRoom(path: string): Promise<void> {
   try {
     unlinkSync(path)
   } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown)
+    const code = nameOf(asError(thrown))
     throw new TsgiError(
       'TSGI_BIND',
       `unix:${path}: a socket that nobody serves is there and user ${process.geteuid?.() ?? '?'} may not remove it (${code}); remove it, or choose another path`,
@@ -183,12 +183,12 @@ function tryConnect(path: string): Promise<string> {
       socket.destroy()
       resolve('connected')
     })
-    socket.on('error', (error) => resolve(codeOf(error)))
+    socket.on('error', (error) => resolve(nameOf(error)))
   })
 }
 
-function codeOf(error: Error): string {
-  return 'code' in error ? String(error.code) : error.message
+function nameOf(error: Error): string {
+  return errorCode(error) ?? error.message
 }
 
 /**

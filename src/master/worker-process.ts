@@ -4,6 +4,7 @@ import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
+import { errorCode } from '../errors.ts'
 import { parseHandedOver, parseWorkerMessage } from '../message-schemas.ts'
 import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
 import type { KillSignal } from './actions.ts'
@@ -145,5 +146,6 @@ function beside(module: string): string {
 
 /** The process left between our last message and its end. */
 function isBrokenPipe(error: Error): boolean {
-  return 'code' in error && (error.code === 'EPIPE' || error.code === 'ECONNRESET')
+  const code = errorCode(error)
+  return code === 'EPIPE' || code === 'ECONNRESET'
 }

@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import type { Application, Body, Environ, HeaderList, StartResponse, Status } from '../application.ts'
+import { errorCode } from '../errors.ts'
 import { pathText } from '../gateway/text.ts'
 import { isNotModified, isPreconditionFailed, rangeOf, type Validators } from './conditional.ts'
 import { mediaType } from './media-types.ts'
@@ -84,8 +85,8 @@ async function findFile(root: string, path: string): Promise<Found> {
 }
 
 function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
-  return typeof code === 'string' && ['ENOENT', 'ENOTDIR', 'EACCES', 'ENAMETOOLONG', 'ELOOP'].includes(code)
+  const code = errorCode(error)
+  return code !== undefined && ['ENOENT', 'ENOTDIR', 'EACCES', 'ENAMETOOLONG', 'ELOOP'].includes(code)
 }
 
 function answer(file: FoundFile, environ: Environ, start: StartResponse, maxAgeSeconds: number): Body {

@@ -6,7 +6,7 @@
 import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { mayConnect } from '../allowed-peers.ts'
-import { TsgiError } from '../errors.ts'
+import { errorCode, TsgiError } from '../errors.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { ListenerInfo, TlsIdentity } from '../messages.ts'
@@ -175,7 +175,7 @@ export class Listeners {
     })
     server.on('error', (error) => {
       if (server.listening) this.#acceptFailed(listener, error.message)
-      else this.#accepting.cannotListen(listenError(listener, 'code' in error ? String(error.code) : error.message))
+      else this.#accepting.cannotListen(listenError(listener, errorCode(error) ?? error.message))
     })
     server.listen(handle, this.#settings.backlog)
     return server.listening ? server : undefined

@@ -7,7 +7,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { createRequire, register } from 'node:module'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { TsgiError } from '../errors.ts'
+import { errorCode, TsgiError } from '../errors.ts'
 import { freshUrl, installFreshModules } from './fresh-modules-hook.ts'
 import { located } from './syntax-error.ts'
 
@@ -81,7 +81,7 @@ const BEYOND_STRIPPING = new Set([
 /** A short reason, or undefined where tsx would not fare better. */
 function beyondStripping(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  const code = errorCode(error)
   // Without a code: a decorator, or a type imported as if it were a value.
   if (code === undefined ? !(error instanceof SyntaxError) : !BEYOND_STRIPPING.has(code)) return undefined
   return (error.message.split('\n')[0] ?? '').trim()
