@@ -29,6 +29,8 @@ export function resolvePath(sent: SentPath): ResolvedPath | undefined {
   if (pathInfo !== undefined && pathInfo !== '') return checked(scriptName, pathInfo)
   if (pathInfo === '' && scriptName !== '') return scriptName.startsWith('/') ? { scriptName, pathInfo } : undefined
   const path = sent.scriptName || sent.documentUri || pathOfUri(sent.uri)
+  // Decoded here: a %00 that the front server would have refused, had it decoded the path itself.
+  if (path.includes('\0')) return undefined
   return checked('', path === '' ? '/' : path)
 }
 

@@ -4,7 +4,7 @@
  */
 
 import type { ByteString } from '../application.ts'
-import { TsgiError } from '../errors.ts'
+import { describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { applyMount, resolvePath } from './path.ts'
 import { isObsolete, type RequestVariables } from './request-source.ts'
@@ -33,6 +33,11 @@ const HTTPS_ON = /^(?:on|1|yes|true)$/i
 const CHUNKED = /\bchunked\b/i
 /** No front server of sound mind passes these inside a header; a NUL ends strings elsewhere. */
 const BROKEN_VALUE = /[\0\r\n]/
+/**
+ * RFC 9112 section 3.2: 400. In a URL each of these would end the host, or begin another one: with `Host: a\admin?`, which nginx lets
+ * pass, an application that goes by the URL of the request would be asked for /admin, whatever path the front server had looked at.
+ */
+const BROKEN_HOST = /[\0-\x20\x7f/\\?#@]/
 const EMPTY_SLOTS: readonly (ByteString | undefined)[] = Object.keys(SLOTS).map(() => undefined)
 
 const badRequest = (message: string): TsgiError => new TsgiError('TSGI_PROTOCOL_BAD_REQUEST', message)
@@ -50,6 +55,9 @@ export function deployedVariables(
     if (role === 'ignored' || role === 'dropped') continue
     if (BROKEN_VALUE.test(value) && role !== 'plain') {
       throw new TsgiError('TSGI_USAGE', `--environ ${name}: its value has a line break or a NUL`)
+    }
+    if (role === 'host' && BROKEN_HOST.test(value)) {
+      throw new TsgiError('TSGI_USAGE', `--environ ${name}: ${describe(value)} is no host`)
     }
     last.set(name, value)
   }
@@ -185,7 +193,7 @@ export class SentVariables implements RequestVariables {
           this.#meet(name, number)
           break
         case 'host':
-          if (BROKEN_VALUE.test(value)) return isBroken(name)
+          if (BROKEN_HOST.test(value)) return badRequest('the Host header is no host')
           this.#meet(name, number)
           if (this.host && this.host !== value) return badRequest('two Host headers that differ')
       }
@@ -214,7 +222,7 @@ export class SentVariables implements RequestVariables {
       uri: slots[SLOTS.REQUEST_URI] ?? '',
       documentUri: slots[SLOTS.DOCUMENT_URI] ?? '',
     })
-    if (path === undefined) return badRequest('the path neither starts with a slash nor is *')
+    if (path === undefined) return badRequest('the path neither starts with a slash nor is *, or has a NUL')
     const { scriptName, pathInfo } = applyMount(path, mounts)
     this.scriptName = scriptName
     this.pathInfo = pathInfo

@@ -73,9 +73,14 @@ describe('what contradicts itself or cannot be sent in a header is a 400:', () =
     ['a header with NUL', { HTTP_X: 'a\0b' }],
     ['a path with NUL', { PATH_INFO: '/a\0b' }],
     ['a query with NUL', { QUERY_STRING: 'a\0b' }],
+    ['a path with NUL that is only in REQUEST_URI', { PATH_INFO: '', REQUEST_URI: '/a%00b' }],
     ['a length that is no number', { CONTENT_LENGTH: '1x' }],
   ])('%s', async (_what, params) => {
     expect((await see({ PATH_INFO: '/', ...params })).status).toBe(400)
+  })
+
+  test.each(['a\\admin?', 'a/b', 'a?b', 'a#b', 'user@a', 'a b', 'a\tb'])('the Host %j', async (host) => {
+    expect((await see({ PATH_INFO: '/', HTTP_HOST: host })).status).toBe(400)
   })
 
   test('two Host headers that differ; the same one twice is one', async () => {
@@ -95,6 +100,10 @@ describe('what contradicts itself or cannot be sent in a header is a 400:', () =
     expect((await ask('b.test')).status).toBe(400)
     expect(await ask('a.test')).toMatchObject({ status: 200, text: 'a.test' })
   })
+})
+
+test.each(['a.example', 'A_b.example:8080', '[::1]:80', '', 'caf\xc3\xa9', 'a%20b'])('%j is a Host', async (host) => {
+  expect((await see({ PATH_INFO: '/', HTTP_HOST: host })).environ['HTTP_HOST']).toBe(host)
 })
 
 test('a line break in what is no header is data: a path may have one', async () => {
