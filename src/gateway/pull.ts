@@ -19,7 +19,7 @@ export interface ChunkTaker {
   drained(): Promise<void>
 }
 
-/** A sync body that never waits still lets other requests have the loop. */
+/** A body that never waits, be it an async one whose promises are settled already, still lets other requests have the loop. */
 const CHUNKS_PER_TURN = 64
 
 export class BodyPull {
@@ -77,10 +77,11 @@ export class BodyPull {
 
   async #pullAsync(iterator: AsyncIterator<unknown>): Promise<void> {
     try {
-      while (!this.#taker.ended) {
+      for (let pulled = 1; !this.#taker.ended; pulled++) {
         const step = await iterator.next()
         if (this.#taker.ended || !this.#handle(step)) return
         if (this.#taker.saturated) await this.#taker.drained()
+        if (pulled % CHUNKS_PER_TURN === 0) await nextTurn()
       }
     } catch (error) {
       this.#done = true
@@ -101,6 +102,8 @@ export class BodyPull {
     return false
   }
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 type Opened =
   | { readonly kind: 'sync'; readonly iterator: Iterator<unknown> }

@@ -68,3 +68,22 @@ test('a client that leaves aborts the request', async () => {
   expect(outcome).toMatchObject({ status: 0, aborted: true, error: { code: 'TSGI_CLIENT_DISCONNECTED' } })
   expect(errors).toEqual([])
 })
+
+test('an async body that never waits for anything still lets the rest of the process have its turns', async () => {
+  const MOST = 200_000
+  let pulled = 0
+  let turned = false
+  setImmediate(() => {
+    turned = true
+  })
+  await requestInMemory((_environ, startResponse) => {
+    startResponse('200 OK', [])
+    return (async function* () {
+      while (!turned && pulled < MOST) {
+        pulled += 1
+        yield new Uint8Array(0)
+      }
+    })()
+  })
+  expect(pulled).toBeLessThan(MOST)
+})
