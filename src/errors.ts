@@ -75,6 +75,12 @@ export const ERRORS = table({
     status: '413 Content Too Large',
     help: 'A body of unannounced length passed --max-body.',
   },
+  TSGI_CLIENT_BAD_URL: {
+    kind: 'client',
+    name: 'BadRequestUrl',
+    status: '400 Bad Request',
+    help: 'The Host header and the path of the request make no URL.',
+  },
   TSGI_CLIENT_DISCONNECTED: {
     kind: 'client',
     name: 'ClientDisconnected',

@@ -12,6 +12,11 @@ class GatewayRequest extends NativeRequest {
 }
 
 standInFor(GatewayRequest, NativeRequest)
+Object.defineProperty(LazyRequest.prototype, 'constructor', {
+  value: GatewayRequest,
+  configurable: true,
+  writable: true,
+})
 
 /**
  * Replaces globalThis.Request, Response and fetch by ones that know tsgi's own objects: a Response made of a string is then

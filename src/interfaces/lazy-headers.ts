@@ -1,5 +1,6 @@
 /** The Headers of a request, read from the variables; a real Headers object is made when more than reading is asked. */
 
+import { type InspectOptions, inspect } from 'node:util'
 import type { RequestSource } from '../gateway/request-source.ts'
 import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
 import { delegate } from './native-fetch.ts'
@@ -22,7 +23,7 @@ export class LazyHeaders {
     const { variables } = this.#source
     if (key === 'HTTP_TRANSFER_ENCODING' && variables.contentLength !== undefined) return null
     const value = variables.get(key)
-    return value === undefined ? null : value.trim()
+    return value === undefined ? null : trimmed(value)
   }
 
   has(name: string): boolean {
@@ -32,6 +33,11 @@ export class LazyHeaders {
 
   [Symbol.iterator](): ReturnType<Headers['entries']> {
     return this.native().entries()
+  }
+
+  /** What `console.log(request)` shows: the one of the prototype wants the private state of a real Headers. */
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    return inspect(this.native(), options)
   }
 
   /** From now on these are `headers`, which a real Request copied from them: what is set later has to be seen by both. */
@@ -55,6 +61,13 @@ export class LazyHeaders {
   }
 }
 
+/** As Headers does: of the blanks of HTTP only. `trim` would take U+00A0 as well, the second byte of an `à` in UTF-8. */
+function trimmed(value: string): string {
+  return BLANK_END.test(value) ? value.replace(/^[\t ]+|[\t ]+$/g, '') : value
+}
+
+const BLANK_END = /^[\t ]|[\t ]$/
+
 function variableOf(name: string): string | undefined {
   const known = keys.get(name)
   if (known !== undefined) return known
@@ -67,3 +80,4 @@ function variableOf(name: string): string | undefined {
 delegate(LazyHeaders.prototype, Headers.prototype, (lazy) => lazy.native())
 // `instanceof Headers` holds, and so does whatever else asks for the prototype.
 Object.setPrototypeOf(LazyHeaders.prototype, Headers.prototype)
+Object.defineProperty(LazyHeaders.prototype, 'constructor', { value: Headers, configurable: true, writable: true })

@@ -95,6 +95,8 @@ export class LazyRequest {
         ...(body === null ? {} : { body, duplex: 'half' as const }),
       })
       headers.become(this.#native.headers)
+      // A body that was read is used up, and not empty: `new Request(request)` and `fetch(request)` must refuse it.
+      if (this.#isRead) void this.#native.body?.cancel()
     }
     return this.#native
   }

@@ -25,11 +25,15 @@ export const { Request: NativeRequest, Response: NativeResponse, fetch: nativeFe
 
 /**
  * Gives `target` every getter and method of `source` that it lacks, each applied to what `materialise` makes of `this`:
- * members that later versions of the platform add work without being listed here.
+ * members that later versions of the platform add work without being listed here. Those that both have are enumerable as there.
  */
 export function delegate<Lazy extends object>(target: Lazy, source: object, materialise: (lazy: Lazy) => object): void {
   for (const [key, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(source))) {
-    if (Object.hasOwn(target, key)) continue
+    if (Object.hasOwn(target, key)) {
+      // Those of a class are not; the platform's are, for who copies with `for ... in`.
+      Object.defineProperty(target, key, { enumerable: descriptor.enumerable === true })
+      continue
+    }
     const value: unknown = descriptor.value
     if (descriptor.get !== undefined) {
       const get = function (this: Lazy): unknown {

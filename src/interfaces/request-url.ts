@@ -1,19 +1,23 @@
 /** The URL of a request as the platform's Request gives it: absolute and normalised. */
 
+import { describe, TsgiError } from '../errors.ts'
 import type { RequestVariables } from '../gateway/request-source.ts'
 
 /** Hosts and targets that `new URL` would give back as they are: parsing costs more than all the rest of a request. */
-const PLAIN_HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::[1-9][0-9]{0,4})?$/
+const PLAIN_HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?$/
 /** A last label of digits is an IPv4 address, which URL rewrites. */
 const MAYBE_IPV4 = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)(?::[0-9]+)?$/
-const PLAIN_IPV4 = /^127\.0\.0\.1(?::[1-9][0-9]{0,4})?$/
+const PLAIN_IPV4 = /^127\.0\.0\.1(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?$/
 const PLAIN_TARGET = /^\/[\w~:@!$&()*+,;=%/?.-]*$/
 const DOT_SEGMENT = /\/(?:\.|%2e)/i
 const PUNYCODE = /(?:^|\.)xn--/
 
 type Named = Pick<RequestVariables, 'scheme' | 'host' | 'target' | 'get'>
 
-/** @throws TypeError ERR_INVALID_URL where Host and target make no URL */
+/**
+ * @throws TsgiError TSGI_CLIENT_BAD_URL where Host and target make no URL: clients send what they like. An application that lets it
+ * pass answers 400 with it, and nothing is logged.
+ */
 export function requestUrl(variables: Named): string {
   const { scheme, target } = variables
   const host = variables.host || serverHost(variables)
@@ -23,8 +27,27 @@ export function requestUrl(variables: Named): string {
   // RFC 9112 section 3.2.2: the absolute form names scheme and host itself, yet the front server decides on both.
   const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/.exec(target)
   const path = absolute === null ? target : target.slice(absolute[0].length)
-  return new URL(`${scheme}://${host}${path.startsWith('/') ? '' : '/'}${path}`).href
+  try {
+    return new URL(`${scheme}://${host}${path.startsWith('/') ? '' : '/'}${literal(path)}`).href
+  } catch (error) {
+    throw new TsgiError('TSGI_CLIENT_BAD_URL', `${describe(host)} and ${describe(target)} make no URL`, {
+      cause: error,
+    })
+  }
 }
+
+/**
+ * URL takes a backslash for a slash, and what follows it for a segment that may lead up: of `/a\..\admin`, which a front server takes
+ * for one name in its root, it would make `/admin`. Line breaks and tabs it would leave out.
+ */
+function literal(path: string): string {
+  const end = path.search(/[?#]/)
+  const names = end < 0 ? path : path.slice(0, end)
+  const escaped = names.replace(/[\\\t\r\n]/g, (character) => ESCAPES[character] ?? character)
+  return end < 0 ? escaped : escaped + path.slice(end)
+}
+
+const ESCAPES: Readonly<Record<string, string>> = { '\\': '%5C', '\t': '%09', '\r': '%0D', '\n': '%0A' }
 
 function isPlainHost(host: string, scheme: string): boolean {
   if (!PLAIN_HOST.test(host) || PUNYCODE.test(host)) return PLAIN_IPV4.test(host)

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch.ts'
@@ -76,6 +77,71 @@ describe('the request', () => {
       return new Response([content, before, again].join(' '))
     }, body)
     expect(response.text).toBe('{"a":1} false TypeError')
+  })
+
+  test('is used up once it was read: nothing sends it on without its body', async () => {
+    const faults: unknown[] = []
+    const refused = (error: unknown) => faults.push(error instanceof TypeError)
+    const response = await ask(async (request) => {
+      await request.text()
+      try {
+        new Request(request)
+      } catch (error) {
+        refused(error)
+      }
+      await fetch(request).catch(refused)
+      await request.blob().catch(refused)
+      return new Response(`${request.bodyUsed} ${request.body?.locked}`)
+    }, body)
+    expect(faults).toEqual([true, true, true])
+    expect(response.text).toBe('true false')
+  })
+
+  test('can be printed, and is the class that it says', async () => {
+    const headers = [['X-A', 'b']] as const
+    const response = await ask(
+      (request) => new Response([inspect(request), inspect(request.headers)].join('\n---\n')),
+      { ...body, headers },
+    )
+    const [shown = '', shownHeaders = ''] = response.text.split('\n---\n')
+    expect(shown).toMatch(/^Request \{\s+method: 'POST',\s+url: 'http:/)
+    expect(shown).toContain("'x-a': 'b'")
+    expect(shownHeaders).toMatch(/^Headers \{/)
+    await ask((request) => {
+      expect([request.constructor, request.headers.constructor]).toEqual([Request, Headers])
+      return new Response()
+    })
+  })
+
+  test('enumerates as the platform does', async () => {
+    const names = (value: object) => {
+      const found: string[] = []
+      for (const name in value) found.push(name)
+      return found.sort()
+    }
+    let ours: readonly string[][] = []
+    await ask((request) => {
+      ours = [names(request), names(request.headers), names(new Response())]
+      return new Response()
+    })
+    const platform = new NativeRequest('http://a.example/')
+    expect(ours).toEqual([names(platform), names(platform.headers), names(new NativeResponse())])
+  })
+
+  test('gives the bytes of a header as Headers does: blanks at its ends are taken off, U+00A0 is not', async () => {
+    // The UTF-8 of voilà ends with the byte A0.
+    const values = ['voil\xc3\xa0', '\xa0a', ' \ta b\t ', ' ', '']
+    const read: (string | null)[] = []
+    for (const value of values) {
+      await ask(
+        (request) => {
+          read.push(request.headers.get('x-a'))
+          return new Response()
+        },
+        { headers: [['X-A', value]] },
+      )
+    }
+    expect(read).toEqual(values.map((value) => new Headers([['x-a', value]]).get('x-a')))
   })
 
   test('reads a form', async () => {
@@ -165,10 +231,25 @@ test('URLs are those of the platform, parsed or not', () => {
       const of = () => requestUrl({ scheme: 'http', host, target, get: () => undefined })
       const wanted = `http://${host}${target}`
       if (URL.canParse(wanted)) expect(of()).toBe(new URL(wanted).href)
-      else expect(of).toThrow(TypeError)
+      else expect(of).toThrow(expect.objectContaining({ code: 'TSGI_CLIENT_BAD_URL' }))
     }
   }
 })
+
+test.each([
+  ['/a\\..\\admin?b\\c', 'http://a.example/a%5C..%5Cadmin?b\\c'],
+  ['/ad\tmin', 'http://a.example/ad%09min'],
+])('%j is one name in the root, as it is to a front server', (target, url) => {
+  expect(requestUrl({ scheme: 'http', host: 'a.example', target, get: () => undefined })).toBe(url)
+})
+
+test.each(['1.2.3.999', 'a%zz', '[::1', 'a:99999'])(
+  'a Host that makes no URL, %s, is a 400 and no fault of the application',
+  async (host) => {
+    const response = await ask((request) => new Response(request.url), { headers: [['Host', host]] })
+    expect(response).toMatchObject({ status: 400, errors: [] })
+  },
+)
 
 describe('the response', () => {
   test('of a string is sent at once, with its length and its type', async () => {
