@@ -73,12 +73,12 @@ export class FirstBytes {
     if (detected === undefined) return this.#hold(bytes)
     const protocol = this.#expected.find(({ name }) => name === detected)
     if (protocol !== undefined) return { kind: 'gateway', protocol, bytes }
-    if (detected === 'http' && this.#http) return { kind: 'http', bytes: bytes.slice(), source: this.#source }
+    if (detected === 'http' && this.#http) return { kind: 'http', bytes: copied(bytes), source: this.#source }
     return wrong(detected, this.#names, bytes)
   }
 
   #hold(bytes: Uint8Array): undefined {
-    this.#held = bytes.slice()
+    this.#held = copied(bytes)
   }
 
   get #names(): readonly string[] {
@@ -86,6 +86,9 @@ export class FirstBytes {
     return this.#http ? [...names, 'http'] : names
   }
 }
+
+/** Not slice: of a Buffer that is a view, and the transport reads other connections into the same memory. */
+const copied = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
 /** What a decoder could not read may be another protocol's; undefined where it is not. */
 export function mistaken(bytes: Uint8Array, spoken: Protocol): Wrong | undefined {

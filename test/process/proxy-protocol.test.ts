@@ -33,10 +33,12 @@ const GET = 'GET /environ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
 let tsgi: Tsgi
 let http: number
 let uwsgi: number
+let fastcgi: number
 let any: number
 beforeAll(async () => {
-  ;[http, uwsgi, any] = [await freePort(), await freePort(), await freePort()]
-  const listeners = ['--http', `127.0.0.1:${http}`, '--uwsgi', `127.0.0.1:${uwsgi}`, '--socket', `127.0.0.1:${any}`]
+  ;[http, uwsgi, fastcgi, any] = [await freePort(), await freePort(), await freePort(), await freePort()]
+  const ports = { '--http': http, '--uwsgi': uwsgi, '--fastcgi': fastcgi, '--socket': any }
+  const listeners = Object.entries(ports).flatMap(([flag, port]) => [flag, `127.0.0.1:${port}`])
   tsgi = await startTsgi({ app, args: ['--workers', '1', '--proxy-protocol', '--read-timeout', '2', ...listeners] })
 })
 
@@ -108,6 +110,17 @@ test.each(['uwsgi', 'fastcgi', 'scgi'] as const)('%s follows a header, whole or 
       }
     }
   }
+})
+
+test('a header in two pieces stays what it is while another connection is read in between', async () => {
+  const ask = { protocol: 'fastcgi', path: '/pid' } as const
+  const slow = connect(fastcgi, '127.0.0.1').setNoDelay(true)
+  const answer = readResponse(slow, ask)
+  await new Promise((resolve) => slow.write(V1.subarray(0, 20), resolve))
+  const other = [V2_LOCAL, encodeAsk(ask)]
+  expect((await askOver(connect(fastcgi, '127.0.0.1'), ask, other)).status).toBe(200)
+  slow.write(Buffer.concat([V1.subarray(20), encodeAsk(ask)]))
+  expect((await answer).status).toBe(200)
 })
 
 test.each([
