@@ -127,6 +127,12 @@ describeWith(['nginx'], 'nginx/cache.conf', () => {
     await until('a new page', async () => (await get(nginx, '/count')).text !== first.text)
   })
 
+  test('who asks for the head of a page of unknown length does not empty it for the others', async () => {
+    const path = '/download?bytes=5'
+    expect((await httpRequest(nginx, { method: 'HEAD', path })).status).toBe(200)
+    expect((await get(nginx, path)).body).toHaveLength(5)
+  })
+
   test('a private page and a client with a session are never served from the cache', async () => {
     const session = [['Cookie', 'session=1']] as const
     const ask = async (path: string, headers: readonly (readonly [string, string])[] = []): Promise<string> =>
