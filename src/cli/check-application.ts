@@ -3,7 +3,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { ERRORS } from '../errors.ts'
+import { ERRORS, errorCode, TsgiError } from '../errors.ts'
 import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { Sockets } from '../master/sockets.ts'
 import { startWorker, WORKER_MAIN, type WorkerProcess } from '../master/worker-process.ts'
@@ -35,7 +35,7 @@ export async function checkApplication(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<Checked> {
   const identity = workerIdentity(given)
-  const folder = mkdtempSync(join(tmpdir(), 'tsgi-check-'))
+  const folder = temporaryFolder()
   const options: Options = { ...given, ...ASIDE, uwsgi: [`unix:${join(folder, 'check.sock')}`] }
   const sockets = new Sockets(identity, [])
   let worker: WorkerProcess | undefined
@@ -87,6 +87,19 @@ export async function checkApplication(
     sockets.keepOnly([])
     rmSync(folder, { recursive: true, force: true })
   })
+}
+
+/** @throws TsgiError TSGI_RUN */
+function temporaryFolder(): string {
+  try {
+    return mkdtempSync(join(tmpdir(), 'tsgi-check-'))
+  } catch (error) {
+    throw new TsgiError(
+      'TSGI_RUN',
+      `no folder can be made in ${tmpdir()} (${errorCode(error)}), where the check has its socket: let TMPDIR name one that this user may write to`,
+      { cause: error },
+    )
+  }
 }
 
 /** What the application prints is no output of ours. */

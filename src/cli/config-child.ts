@@ -8,6 +8,7 @@ import { types } from 'node:util'
 import { pack } from 'msgpackr'
 import { asError, describe } from '../errors.ts'
 import type { ConfigAnswer } from '../options/config-file.ts'
+import { ownFrames } from '../worker/own-stack.ts'
 import { importFile } from '../worker/typescript.ts'
 
 /** `export default`, also where a CommonJS wrapper put it one level deeper, or what CommonJS assigned to module.exports. */
@@ -50,16 +51,6 @@ async function readConfig(path: string): Promise<ConfigAnswer> {
     const error = asError(thrown)
     return { ok: false, message: error.message, stack: ownFrames(error.stack ?? error.message) }
   }
-}
-
-/** Without the frames of Node, tsx, esbuild and tsgi: the author of the configuration looks for their own. */
-function ownFrames(stack: string): string {
-  const lines = stack.split('\n')
-  return lines
-    .filter(
-      (line) => !/^ +at .*(?:node:|[/\\]tsx[/\\]dist|esbuild[/\\]lib|config-child|worker[/\\]typescript)/.test(line),
-    )
-    .join('\n')
 }
 
 const answer = await readConfig(process.argv[2] ?? '')

@@ -39,6 +39,7 @@ export const dev: Subcommand = {
     'reload whenever a source file changes. Listeners, pool and logs of the configuration file are for `tsgi serve`: ' +
     'here only flags and variables change them.',
   options: VISIBLE_OPTIONS,
+  preset: DEVELOPMENT,
   examples: [
     { command: 'tsgi dev app.ts', explanation: 'http://127.0.0.1:8000' },
     {

@@ -2,22 +2,23 @@
 
 import { relative } from 'node:path'
 import type { OptionKey } from '../options/table.ts'
-import { type InitTarget, isListener } from './init-target.ts'
+import { type InitTarget, isListener, quoteShell } from './init-target.ts'
 
 const SOCKET = '/run/tsgi/app.sock'
 
 /** The user of the container is the image's own, and its socket is for another container: accounts of this machine mean nothing. */
 const OF_THE_HOST: readonly OptionKey[] = ['socketMode', 'socketOwner', 'socketGroup', 'user', 'group']
 
+/** A dollar sign is doubled, as Compose puts variables in. */
 export function composeFile({ name, folder, application, options, listener, given }: InitTarget): string {
   const app = relative(folder, application)
   const graceSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   const flag = `--${listener.protocol}`
   const others = given.filter(({ key }) => !isListener(key) && !OF_THE_HOST.includes(key))
   const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...others.flatMap(({ words }) => words)]
-  return `# Save as compose.yaml beside package.json. It needs two more files:
+  return `# Save as compose.yaml beside package.json. It needs three more files:
 #
-#     tsgi init nginx ${app} ${flag} ${SOCKET} --files /etc/nginx/tsgi > nginx.conf
+#     tsgi init nginx ${quoteShell(app)} ${flag} ${SOCKET} --files /etc/nginx/tsgi > nginx.conf
 #
 #     Dockerfile:
 #         FROM node:22-slim
@@ -28,6 +29,9 @@ export function composeFile({ name, folder, application, options, listener, give
 #         USER node
 #         ENTRYPOINT ["node_modules/.bin/tsgi"]
 #
+#     .dockerignore, or the packages of this machine would take the place of the installed ones:
+#         node_modules
+#
 # then: docker compose up --build
 
 name: ${name.toLowerCase()}
@@ -35,7 +39,7 @@ name: ${name.toLowerCase()}
 services:
   app:
     build: .
-    command: ${JSON.stringify(serve)}
+    command: ${JSON.stringify(serve).replaceAll('$', '$$$$')}
     init: true
     # Only nginx reaches it, over the socket in the shared volume.
     network_mode: none

@@ -8,7 +8,7 @@ import { usageError } from '../options/parse.ts'
 import { OPTIONS, type OptionKey, type Options } from '../options/table.ts'
 
 export interface InitTarget {
-  /** Letters, digits, `_` and `-`: for upstreams, units, folders. */
+  /** Letters, digits, and between them `_` and `-`: for upstreams, units, folders. */
   readonly name: string
   /** Absolute: in it `command` is run. */
   readonly startFolder: string
@@ -67,7 +67,7 @@ export function commandText({ command }: InitTarget): string {
   return ['tsgi', ...command].map(quoteShell).join(' ')
 }
 
-function quoteShell(word: string): string {
+export function quoteShell(word: string): string {
   if (/^[\w@%+=:,./-]+$/.test(word)) return word
   if (!/[\n\r]/.test(word)) return `'${word.replaceAll("'", "'\\''")}'`
   return `$'${word.replace(/['\\]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r')}'`

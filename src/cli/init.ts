@@ -65,7 +65,7 @@ async function describeTarget({ input, extras }: Invocation, operands: readonly 
   const { options } = parsed
   const folder = options.chdir ?? input.cwd
   const application = resolve(folder, namedApplication(operands, options) ?? 'app.ts')
-  const name = basename(folder).replace(/[^\w-]+/g, '-') || 'app'
+  const name = siteName(folder)
   const known = gatewayListener(options)
   const socket = `/run/${name}/app.sock`
   const given = givenOptions(parsed, input)
@@ -87,6 +87,15 @@ async function describeTarget({ input, extras }: Invocation, operands: readonly 
     given,
     filesFolder: typeof extras['files'] === 'string' ? extras['files'] : undefined,
   }
+}
+
+/** Begins and ends with a letter or a digit: systemctl takes `-x` for options, YAML `-` for a list, Compose neither for a name. */
+function siteName(folder: string): string {
+  return (
+    basename(folder)
+      .replace(/[^\w-]+/g, '-')
+      .replace(/^[-_]+|[-_]+$/g, '') || 'app'
+  )
 }
 
 /** Variables become flags: whatever starts tsgi later has an environment of its own. What a file says, it will say then too. */

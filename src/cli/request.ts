@@ -141,7 +141,7 @@ function failureText(error: Error, given: RequestArguments, hasHead: boolean): s
 /** By the error code of the system: what it means for a gateway socket. */
 const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket: is tsgi running, and is this the path that it was given?',
-  ECONNREFUSED: 'nobody listens there: tsgi is not running, or ended without removing its socket',
+  ECONNREFUSED: 'nobody listens there: tsgi is not running, has no worker yet, or ended without removing its socket',
   EACCES: 'this user may not connect: see --socket-mode and --socket-group of tsgi serve',
   EAGAIN: 'the queue of waiting connections is full: the workers do not keep up (--workers, --backlog)',
   ENOTSOCK: 'this is no socket',

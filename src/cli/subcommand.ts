@@ -6,7 +6,7 @@ import type { LoadInput } from '../options/load.ts'
 import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
 import { usageError } from '../options/parse.ts'
 import { SECTIONS } from '../options/row.ts'
-import type { OptionKey } from '../options/table.ts'
+import type { OptionKey, Options } from '../options/table.ts'
 
 export interface Subcommand {
   readonly name: string
@@ -18,6 +18,8 @@ export interface Subcommand {
   readonly description: string
   /** The options of the table that it takes. */
   readonly options: readonly AnyOption[]
+  /** Its own defaults, for help. */
+  readonly preset?: Partial<Options>
   /** Flags of its own, which are no options of a server. */
   readonly extras?: readonly Extra[]
   /** Shown between the options and the examples. */
@@ -70,7 +72,7 @@ export function toCommand(
     .allowUnknownOption()
     .helpOption('-h, --help', 'Show this help.')
   for (const extra of subcommand.extras ?? []) command.addOption(extraOption(extra))
-  for (const option of inSectionOrder(subcommand.options)) command.addOption(commanderOption(option))
+  for (const option of inSectionOrder(subcommand.options)) command.addOption(commanderOption(option, subcommand.preset))
   if (subcommand.notes !== undefined) command.addHelpText('after', `\n${subcommand.notes()}`)
   if (subcommand.options.length > TERSE_OPTIONS) command.addHelpText('after', SOURCES_NOTE)
   if (subcommand.examples.length > 0) command.addHelpText('after', examplesText(subcommand.examples))
@@ -110,9 +112,9 @@ function inSectionOrder(options: readonly AnyOption[]): AnyOption[] {
   return options.toSorted((a, b) => SECTIONS.indexOf(a.section) - SECTIONS.indexOf(b.section))
 }
 
-function commanderOption(option: AnyOption): Option {
+function commanderOption(option: AnyOption, preset: Subcommand['preset']): Option {
   const value = option.kind.placeholder === '' ? '' : ` <${option.kind.placeholder}>`
-  const result = new Option(`${option.flag}${value}`, helpText(option)).helpGroup(`${option.section}:`)
+  const result = new Option(`${option.flag}${value}`, helpText(option, preset)).helpGroup(`${option.section}:`)
   if (option.hidden) result.hideHelp()
   return option.kind.separator === undefined ? result : result.argParser(collect)
 }

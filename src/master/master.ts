@@ -157,7 +157,7 @@ export class Master {
         break
       case 'stop':
         this.#stopAskers.push(asker)
-        asker.progress(`${this.#roster.workers.length} workers are leaving`)
+        asker.progress(`workers that are leaving: ${this.#roster.workers.length}`)
         this.#stopGracefully('tsgi ctl stop')
         break
       case 'reload':

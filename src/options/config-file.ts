@@ -1,7 +1,7 @@
 /** Finds and reads the configuration file: tsgi.config.ts, .js, .mjs or .json. The values are raw; `parse.ts` reads them. */
 
 import { spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, lstatSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { resolve } from 'node:path'
@@ -45,7 +45,9 @@ export async function readConfigFile(
 }
 
 function findConfigFile(cwd: string): string | undefined {
-  const found = CONFIG_NAMES.map((name) => resolve(cwd, name)).filter((path) => existsSync(path))
+  // A link that leads nowhere counts: who made it does not expect the defaults.
+  const isThere = (path: string) => lstatSync(path, { throwIfNoEntry: false }) !== undefined
+  const found = CONFIG_NAMES.map((name) => resolve(cwd, name)).filter(isThere)
   if (found.length > 1) throw usage(found.join(', '), 'keep one of these, or say which with --config')
   return found[0]
 }

@@ -2,17 +2,26 @@
 
 import { type AnyOption, OPTION_LIST, OTHER_VARIABLES } from './option-list.ts'
 import { SECTIONS } from './row.ts'
+import type { Options } from './table.ts'
 
 /** `--workers N|auto` */
 export function flagUsage({ flag, kind }: AnyOption): string {
   return kind.placeholder === '' ? flag : `${flag} ${kind.placeholder}`
 }
 
-/** What it does, the values there are, and what is used without it. */
-export function helpText(option: AnyOption): string {
+/**
+ * What it does, the values there are, and what is used without it.
+ * @param preset what a command puts in the place of the default; `undefined` and an empty list are shown as nothing
+ */
+export function helpText(option: AnyOption, preset: Partial<Options> = {}): string {
   const choices = option.kind.choices === undefined ? [] : [`One of ${option.kind.choices.join(', ')}.`]
-  const fallback = option.default === undefined || option.default === false ? [] : [`[${String(option.default)}]`]
+  const value = option.key in preset ? presetText(option, preset[option.key]) : String(option.default ?? '')
+  const fallback = value === '' || value === 'false' ? [] : [`[${value}]`]
   return [option.help, ...choices, ...fallback].join(' ')
+}
+
+function presetText({ kind }: AnyOption, value: unknown): string {
+  return value === undefined ? '' : (kind.format?.(value) ?? String(value))
 }
 
 /** docs/options.md */

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
-import { asError, describe, TsgiError } from '../errors.ts'
+import { describe, TsgiError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
 import { placeOf } from './syntax-error.ts'
@@ -143,7 +143,7 @@ function missingExport(file: string, module: unknown, name: string | undefined):
 
 /** The message says it in a line; the stack of the cause says where. */
 function loadError(message: string, error: unknown): TsgiError {
-  return new TsgiError('TSGI_LOAD', message, { cause: asError(error) })
+  return new TsgiError('TSGI_LOAD', message, { cause: error })
 }
 
 /** In a line: what is wrong and, where it is the syntax, in which. */

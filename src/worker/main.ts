@@ -4,7 +4,7 @@ import type { SendHandle } from 'node:child_process'
 import { Socket } from 'node:net'
 import { MessageChannel } from '../channel.ts'
 import { monotonicMs } from '../clock.ts'
-import { asError, causes, TsgiError } from '../errors.ts'
+import { asError, TsgiError } from '../errors.ts'
 import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { onLogFault } from '../log/faults.ts'
@@ -14,6 +14,7 @@ import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '.
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
+import { stackOf } from './own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
 import { Worker } from './worker.ts'
 
@@ -153,15 +154,6 @@ function passOn(handle: RawHandle, connection: KeptConnection, sent: () => void)
 function indexOf(message: unknown): number | undefined {
   if (typeof message !== 'object' || message === null || !('listener' in message)) return undefined
   return typeof message.listener === 'number' ? message.listener : undefined
-}
-
-/** Where the application failed. What tsgi found to be wrong is in the message, and nobody is helped by where it did so. */
-function stackOf(error: Error): string {
-  if (error instanceof TsgiError && error.kind === 'usage') return ''
-  return causes(error)
-    .filter((each) => !(each instanceof TsgiError))
-    .map(({ stack, message }) => stack ?? message)
-    .join('\ncaused by: ')
 }
 
 async function leave(channel: Channel, loaded: LoadedApplication, log: Log): Promise<void> {

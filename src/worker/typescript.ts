@@ -3,8 +3,9 @@
  * it and where it is enough, else through tsx, which is registered in this process only: the master stays free of it.
  */
 
-import { existsSync, readFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs'
 import { createRequire, register } from 'node:module'
+import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { errorCode, TsgiError } from '../errors.ts'
@@ -26,7 +27,7 @@ export interface Imported {
  */
 export async function importFile(path: string, tsLoader: TsLoader, say: (message: string) => void): Promise<Imported> {
   const url = pathToFileURL(path).href
-  if (!isTypeScript(path)) {
+  if (!needsLoader(path)) {
     // Compiled from TypeScript, maybe: then its stacks name the source.
     process.setSourceMapsEnabled(true)
     return { module: await importLocated(url), loader: 'node' }
@@ -58,8 +59,9 @@ async function importLocated(url: string): Promise<unknown> {
   }
 }
 
-export function isTypeScript(path: string): boolean {
-  return /^\.[cm]?tsx?$/.test(extname(path))
+/** TypeScript, and what only tsx can load: JSX. */
+function needsLoader(path: string): boolean {
+  return /^\.(?:[cm]?tsx?|jsx)$/.test(extname(path))
 }
 
 function canStripTypes(): boolean {
@@ -89,6 +91,8 @@ function beyondStripping(error: unknown): string | undefined {
 
 /** @param again Node has tried without, and remembers that it failed */
 async function importWithTsx(path: string, again = false): Promise<unknown> {
+  // It would fail for want of a place for its cache, as where the whole file system is read-only.
+  if (!isWritable(tmpdir())) process.env['TSX_DISABLE_CACHE'] ??= '1'
   const [esm, cjs] = await Promise.all([import('tsx/esm/api'), import('tsx/cjs/api')])
   const tsconfig = findUp(dirname(path), 'tsconfig.json')
   registerCommonJs(cjs.register, tsconfig)
@@ -106,6 +110,16 @@ async function importWithTsx(path: string, again = false): Promise<unknown> {
     if (kind === 'commonjs' || !isAwaitRefused(error)) throw error
     register(typelessHookUrl())
     return import(`${url}${again ? '&' : '?'}esm`)
+  }
+}
+
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return true
+  } catch {
+    // Missing, or not ours, or on a file system that takes nothing: the answer is no.
+    return false
   }
 }
 

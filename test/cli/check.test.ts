@@ -101,6 +101,54 @@ describe('the application that check loads', () => {
     expect(code).toBe(3)
   })
 
+  test('that throws shows the frames that are its own, and of a mistake in an import or the syntax none', async () => {
+    const cwd = folderWith({
+      'package.json': '{ "type": "module" }',
+      'app.ts': "import { open } from './database.ts'\nexport const application = open()",
+      'database.ts': 'export function open(): never {\n  throw new Error("no database")\n}',
+      'import.ts': "import 'none-such-package'",
+      'syntax.ts': 'export const application = (',
+      'string.mjs': 'throw "a string"',
+    })
+    const reasonOf = async (file: string) => {
+      const { stdout } = await runTsgi(['check', file, '--ts-loader', 'tsx'], { cwd })
+      return stdout.replace(/^[\s\S]*does not load: /, '').trimEnd()
+    }
+    const [heading, ...frames] = (await reasonOf('app.ts')).split('\n').slice(1)
+    expect(heading).toBe('Error: no database')
+    expect(frames).toEqual([
+      expect.stringContaining(join(cwd, 'database.ts:2:9')),
+      expect.stringContaining(join(cwd, 'app.ts:2:')),
+    ])
+    expect(await reasonOf('import.ts')).toMatch(/^import\.ts could not be loaded: Cannot find .*none-such-package.*$/)
+    expect(await reasonOf('syntax.ts')).toMatch(/^syntax\.ts could not be loaded: .*syntax\.ts:1:28: ERROR: .*$/)
+    expect(await reasonOf('string.mjs')).toBe(
+      'string.mjs could not be loaded: "a string"\nError: a value that is no Error was thrown: "a string"',
+    )
+  })
+
+  test('may be in JSX', async () => {
+    const cwd = folderWith({
+      'app.jsx': `const h = (name) => name /** @jsx h */
+        export const application = (environ, startResponse) => (startResponse('200 OK', [['X-Name', <br />]]), [])`,
+    })
+    const { stdout } = await runTsgi(['check', 'app.jsx'], { cwd })
+    expect(stdout).toContain('loads as tsgi')
+  })
+
+  test('needs a folder for temporary files here, and none where it is served', async () => {
+    const cwd = folderWith({
+      'app.ts': good,
+    })
+    const env = { TMPDIR: join(cwd, 'none') }
+    const { code, stderr } = await runTsgi(['check', 'app.ts'], { cwd, env })
+    expect(stderr).toMatch(/^tsgi: no folder can be made in .*none \(ENOENT\).*TMPDIR.*\n$/)
+    expect(code).toBe(1)
+    const args = ['--ts-loader', 'tsx', '--uwsgi', './app.sock']
+    const server = await startTsgi({ app: 'app.ts', args, cwd, env })
+    await server.stop()
+  })
+
   test('that ends its process, or hangs, ends with 3 and the reason', async () => {
     const cwd = folderWith({
       'exits.mjs': 'process.exit(7)',

@@ -211,4 +211,25 @@ describe('the file for Compose', () => {
     )
     expect(text).toContain('tsgi init nginx app.ts --fastcgi /run/tsgi/app.sock --files /etc/nginx/tsgi > nginx.conf')
   })
+
+  test('quotes for the shell, and for Compose itself, which puts variables in', async () => {
+    const { text } = await printed(['compose', 'my app.ts', '--env', 'PRICE=$5'])
+    expect(text).toContain("tsgi init nginx 'my app.ts' --uwsgi")
+    expect(text).toContain('"--env","PRICE=$$5"]')
+  })
+})
+
+test.each([
+  ['-x', 'x'],
+  ['日本', 'app'],
+  ['My Shop!', 'My-Shop'],
+])('the folder %s gives the name %s, which is one for all targets', async (folder, name) => {
+  const cwd = join(tempDir('tsgi-init-'), folder)
+  mkdirSync(cwd)
+  const [unit, compose] = await Promise.all([
+    runTsgi(['init', 'systemd', 'app.ts'], { cwd }),
+    runTsgi(['init', 'compose', 'app.ts'], { cwd }),
+  ])
+  expect(unit.stdout).toContain(`systemctl enable --now ${name}\n`)
+  expect(compose.stdout).toContain(`\nname: ${name.toLowerCase()}\n`)
 })

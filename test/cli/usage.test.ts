@@ -33,6 +33,21 @@ describe('help', () => {
     expect(stdout).not.toContain('<')
   })
 
+  test('of dev shows the defaults of dev', async () => {
+    const { stdout } = await runTsgi(['dev', '--help'])
+    const text = stdout.replace(/\s+/g, ' ')
+    for (const [flag, value] of [
+      ['http', '127.0.0.1:8000'],
+      ['workers', '1'],
+      ['graceful-timeout', '2s'],
+      ['log-format', 'pretty'],
+      ['access-log', 'combined'],
+      ['backlog', '2048'],
+    ]) {
+      expect(text).toMatch(new RegExp(` --${flag} [^[]*\\[${value}\\]`))
+    }
+  })
+
   test('fits a terminal of 80 columns, examples aside', async () => {
     const { stdout } = await runTsgi(['serve', '--help'])
     const body = stdout.slice(0, stdout.indexOf('Examples:'))

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -49,6 +49,11 @@ describe('a configuration file', () => {
   ])('%s is found by itself', async (name, text) => {
     write(name, text)
     expect((await readConfigFile(undefined, folder))?.values).toEqual({ workers: 3 })
+  })
+
+  test('that is a link to nothing is missed, not left out', async () => {
+    symlinkSync('gone.ts', join(folder, 'tsgi.config.ts'))
+    await expect(readConfigFile(undefined, folder)).rejects.toThrow('there is no such file')
   })
 
   test('is read anew each time', async () => {

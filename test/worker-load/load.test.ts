@@ -162,7 +162,7 @@ describe('an application that does not load says what was found and what was wan
     ['esm/empty.ts', 'empty.ts exports nothing'],
     ['esm/throws.ts', 'throws.ts could not be loaded: no configuration'],
     ['esm/type-error.ts', 'type-error.ts could not be loaded: Cannot read properties of undefined'],
-    ['esm/throws-a-string.ts', 'a value that is no Error'],
+    ['esm/throws-a-string.ts', 'throws-a-string.ts could not be loaded: "'],
     ['esm/missing-package.ts', 'none-such-package'],
   ])('%s: %s', (spec, message) => {
     const report = load(spec)

@@ -1,0 +1,43 @@
+/** The part of a stack that is the author's: what called the file, and how it was found and compiled, is ours and Node's. */
+
+import { causes, TsgiError } from '../errors.ts'
+
+const FRAME = /^ +at /
+
+const LOADERS = /\(?node:|[/\\]tsx[/\\]dist[/\\]|[/\\]esbuild[/\\]lib[/\\]/
+
+/** What every file passes through while it is loaded. Other files of tsgi stay: what fails there may be a mistake of ours. */
+const STEPS = [
+  'worker/load',
+  'worker/typescript',
+  'worker/boot',
+  'worker/main',
+  'worker/own-stack',
+  'cli/config-child',
+  'errors',
+].map((file) => new URL(`../${file}.`, import.meta.url).href)
+
+export function ownFrames(stack: string): string {
+  const foreign = (line: string) => LOADERS.test(line) || STEPS.some((file) => line.includes(file))
+  return stack
+    .split('\n')
+    .filter((line) => !FRAME.test(line) || !foreign(line))
+    .join('\n')
+}
+
+/** Where the application failed; nothing where the message says all. What tsgi found to be wrong is in the message. */
+export function stackOf(error: Error): string {
+  if (error instanceof TsgiError && error.kind === 'usage') return ''
+  return causes(error)
+    .filter((each) => !(each instanceof TsgiError))
+    .map(({ stack, message }) => ownFrames(stack ?? message))
+    .filter((stack) => !isSaid(stack, error.message))
+    .join('\ncaused by: ')
+}
+
+/** No frame, and no line that is not in the message. Of several lines the first is a heading (esbuild). */
+function isSaid(stack: string, message: string): boolean {
+  const [first = '', ...others] = stack.split('\n')
+  const lines = others.length > 0 ? others : [first.replace(/^[\w ]+(?: \[\w+\])?: /, '')]
+  return lines.every((line) => !FRAME.test(line) && message.includes(line))
+}
