@@ -2,9 +2,8 @@
 
 import { controlRequest } from '../master/control-client.ts'
 import { CONTROL_COMMANDS, type ControlCommand, type ControlCommandName } from '../master/control-messages.ts'
-import { MAX_WORKERS } from '../master/roster.ts'
 import { nearest } from '../nearest.ts'
-import { count, readValue } from '../options/kinds.ts'
+import { count, MAX_WORKERS, readValue } from '../options/kinds.ts'
 import { type LoadInput, loadOptions } from '../options/load.ts'
 import { parseOptions, usageError } from '../options/parse.ts'
 import type { OptionKey } from '../options/table.ts'

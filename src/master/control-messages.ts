@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { checked } from '../message-schemas.ts'
+import { MAX_WORKERS } from '../options/kinds.ts'
 
 interface CommandRow {
   /** As help shows it. */
@@ -42,7 +43,7 @@ export type ControlReply = { readonly kind: 'progress'; readonly text: string } 
 
 const command: z.ZodType<ControlCommand> = z.discriminatedUnion('command', [
   z.strictObject({ command: z.enum(['status', 'workers', 'reload', 'stop', 'reopen-logs', 'ping']) }),
-  z.strictObject({ command: z.literal('scale'), workers: z.number().int().min(1).max(1024) }),
+  z.strictObject({ command: z.literal('scale'), workers: z.number().int().min(1).max(MAX_WORKERS) }),
 ])
 
 const reply: z.ZodType<ControlReply> = z.discriminatedUnion('kind', [

@@ -6,27 +6,20 @@ import type { WorkerMessage } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
 import type { Action, Failure } from './actions.ts'
-import { configurationFailure, warnOfRestart } from './configuration.ts'
 import type { Asker } from './control.ts'
 import { CONTROL_COMMANDS, type ControlCommand, type ControlOutcome } from './control-messages.ts'
 import { Distribution } from './distribution.ts'
-import { inSeconds, plan } from './plan.ts'
+import { fold, type RosterEvent } from './fold.ts'
+import { plan } from './plan.ts'
 import { Pulse } from './pulse.ts'
-import { ReloadAskers } from './reload-askers.ts'
-import { errorField, fieldsOf, type MasterLog, nameOf, reportExit, reportMessage } from './report.ts'
-import { createRoster, fold, type Roster, type RosterEvent, type WorkerExit, type WorkerView } from './roster.ts'
+import { Reloads, type Setup } from './reloads.ts'
+import { fieldsOf, type MasterLog, reportExit, reportMessage } from './report.ts'
+import { createRoster, type Roster, type WorkerExit, type WorkerView } from './roster.ts'
 import type { SignalCommand } from './signals.ts'
 import type { Listener, Sockets } from './sockets.ts'
 import { describeStatus, describeWorkers } from './status.ts'
+import { inSeconds, nameOf, workersText } from './words.ts'
 import type { WorkerEvents, WorkerProcess } from './worker-process.ts'
-
-/** What the workers of one generation are started with. */
-export interface Setup {
-  readonly generation: number
-  readonly options: Options
-  readonly needRestart: Reloaded['needRestart']
-  readonly listeners: readonly Listener[]
-}
 
 export interface MasterStart {
   readonly options: Options
@@ -46,12 +39,6 @@ export interface MasterStart {
   readonly exit: (code: number, failure: Failure | undefined) => void
 }
 
-/**
- * A reload is over when the old workers have stopped accepting. Those with nothing open leave at once; the others had this long
- * to hear of it.
- */
-const SETTLE_MS = 1000
-
 /** More rounds than any plan has needed; a plan that never comes to rest would be a bug that burns a core. */
 const MAX_ROUNDS = 100
 const NEXT_TRY_MS = 1000
@@ -61,28 +48,25 @@ export class Master {
   readonly #start: MasterStart
   readonly #log: MasterLog
   readonly #processes = new Map<number, WorkerProcess>()
-  readonly #reloads = new ReloadAskers()
+  readonly #reloads: Reloads
   readonly #distribution: Distribution
   readonly #pulse = new Pulse((pauseMs) => this.#hear({ kind: 'paused', pauseMs }))
   #stopAskers: Asker[] = []
   #roster: Roster
-  /** Of the generation that serves. */
-  #setup: Setup
-  /** Of the generation that comes up. */
-  #nextSetup: Setup | undefined
   #turnIsDue = false
   /** That all workers of the first start are up. */
   #announced = false
   #alarm: NodeJS.Timeout | undefined
-  /** Set while a reload waits for its old workers to let go. */
-  #settling: NodeJS.Timeout | undefined
 
   constructor(start: MasterStart) {
     this.#start = start
     this.#log = start.log
     this.#roster = createRoster(start.options.workers)
-    const { options, listeners } = start
-    this.#setup = { generation: this.#roster.generation, options, needRestart: [], listeners }
+    const { options, listeners, sockets, log, reload, adopt } = start
+    this.#reloads = new Reloads(
+      { generation: this.#roster.generation, options, needRestart: [], listeners },
+      { sockets, log, reload, adopt, roster: () => this.#roster, hear: (event) => this.#hear(event) },
+    )
     this.#distribution = new Distribution(this)
   }
 
@@ -91,11 +75,11 @@ export class Master {
   }
 
   get setup(): Setup {
-    return this.#setup
+    return this.#reloads.setup
   }
 
   get listeners(): readonly Listener[] {
-    return this.#setup.listeners
+    return this.setup.listeners
   }
 
   process(id: number): WorkerProcess | undefined {
@@ -143,7 +127,7 @@ export class Master {
         answer({ pid: process.pid })
         break
       case 'status':
-        answer(describeStatus(this.#roster, this.#setup.listeners, this.uptimeMs))
+        answer(describeStatus(this.#roster, this.listeners, this.uptimeMs))
         break
       case 'workers':
         answer({ workers: describeWorkers(this.#roster, monotonicMs()) })
@@ -161,9 +145,7 @@ export class Master {
         this.#stopGracefully('tsgi ctl stop')
         break
       case 'reload':
-        this.#reloads.add(asker)
-        if (this.#roster.stop !== undefined) this.#reloads.giveUp('tsgi is stopping')
-        else if (this.#roster.reload !== undefined) asker.progress('another reload is under way; this one comes next')
+        this.#reloads.ask(asker)
         this.#hear({ kind: 'command', command: { kind: 'reload' } })
         break
     }
@@ -189,7 +171,7 @@ export class Master {
   #turn(): number {
     this.#pulse.beat()
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
-      const { actions, wakeAtMs } = plan(this.#roster, this.#newestOptions(), monotonicMs())
+      const { actions, wakeAtMs } = plan(this.#roster, this.#reloads.newestOptions, monotonicMs())
       if (actions.length === 0) return wakeAtMs
       for (const action of actions) {
         const pid = this.#act(action)
@@ -208,10 +190,6 @@ export class Master {
     this.#alarm = setTimeout(() => this.#soon(), delayMs)
   }
 
-  #newestOptions(): Options {
-    return (this.#nextSetup ?? this.#setup).options
-  }
-
   /** @returns the pid, for a spawn. */
   #act(action: Action): number | undefined {
     switch (action.kind) {
@@ -223,18 +201,15 @@ export class Master {
         this.#dismiss(action)
         break
       case 'configure':
-        this.#settle()
-        this.#reloads.begin()
-        this.#reloads.progress('reading the configuration')
-        void this.#configure(action.generation)
+        this.#reloads.begin(action.generation)
         break
       case 'fail-reload':
         break
       case 'commit-reload':
-        this.#commitReload()
+        this.#reloads.commit()
         break
       case 'drop-reload':
-        this.#dropReload(action.generation, action.failure)
+        this.#reloads.drop(action.generation, action.failure)
         break
       case 'exit':
         this.#exit(action.code)
@@ -244,7 +219,7 @@ export class Master {
   }
 
   #spawn({ id, slot, generation, why }: Extract<Action, { kind: 'spawn' }>): number | undefined {
-    const setup = this.#nextSetup?.generation === generation ? this.#nextSetup : this.#setup
+    const setup = this.#reloads.setupOf(generation)
     try {
       const worker = this.#start.startWorker(slot, setup, {
         message: (message) => this.#heard(id, message, setup.listeners),
@@ -297,7 +272,7 @@ export class Master {
     if (reload?.phase === 'booting') this.#reloads.progress(`worker ${slot} is ready: ${up} of ${reload.target}`)
     if (this.#announced || up < target) return
     this.#announced = true
-    this.#log.info({ workers: up }, `ready: ${up} ${up === 1 ? 'worker' : 'workers'} in ${inSeconds(this.uptimeMs)}`)
+    this.#log.info({ workers: up }, `ready: ${workersText(up)} in ${inSeconds(this.uptimeMs)}`)
   }
 
   #misspoke(id: number, error: Error): void {
@@ -313,61 +288,7 @@ export class Master {
     if (worker !== undefined) reportExit(this.#log, worker, exit)
     this.#hear({ kind: 'exited', id, exit })
     const { workers, generation } = this.#roster
-    if (workers.every((one) => one.generation >= generation)) this.#settle()
-  }
-
-  async #configure(generation: number): Promise<void> {
-    let setup: Setup
-    try {
-      const reloaded = await this.#start.reload()
-      if (!this.#isReloading(generation)) return
-      setup = { generation, ...reloaded, listeners: await this.#start.sockets.bind(reloaded.options) }
-    } catch (thrown) {
-      this.#hear({ kind: 'not-configured', generation, failure: configurationFailure(thrown) })
-      return
-    }
-    if (this.#isReloading(generation)) {
-      this.#nextSetup = setup
-      this.#reloads.progress(`generation ${generation} comes up`)
-      this.#hear({ kind: 'configured', generation, workers: setup.options.workers })
-    } else {
-      this.#start.sockets.keepOnly(this.#setup.listeners)
-    }
-  }
-
-  #isReloading(generation: number): boolean {
-    const { reload } = this.#roster
-    return reload?.generation === generation && reload.failure === undefined
-  }
-
-  #commitReload(): void {
-    this.#setup = this.#nextSetup ?? this.#setup
-    this.#nextSetup = undefined
-    const { generation, options, needRestart, listeners } = this.#setup
-    this.#start.sockets.keepOnly(listeners)
-    this.#start.adopt(options)
-    warnOfRestart(needRestart, this.#log, this.#reloads)
-    this.#log.debug({ generation }, `generation ${generation} is ready, the old workers drain`)
-    this.#settling = setTimeout(() => this.#settle(), SETTLE_MS)
-  }
-
-  /** Tells that the reload is over, if one is waiting to be. */
-  #settle(): void {
-    if (this.#settling === undefined) return
-    clearTimeout(this.#settling)
-    this.#settling = undefined
-    const { generation, needRestart } = this.#setup
-    this.#log.info({ generation }, `reloaded: generation ${generation} serves`)
-    const waiting = needRestart.length > 0 ? { needRestart: needRestart.map(({ flag }) => flag) } : {}
-    this.#reloads.end({ kind: 'ok', result: { generation, ...waiting } })
-  }
-
-  #dropReload(generation: number, failure: Failure): void {
-    this.#nextSetup = undefined
-    if (this.#roster.stop === undefined) this.#start.sockets.keepOnly(this.#setup.listeners)
-    const message = `the reload failed, generation ${this.#setup.generation} goes on: ${failure.message}`
-    this.#log.error({ generation, ...errorField(failure) }, message)
-    this.#reloads.end({ kind: 'failed', ...failure })
+    if (workers.every((one) => one.generation >= generation)) this.#reloads.settle()
   }
 
   /** The addresses go first: nobody can connect to what is about to end, and what waits already is still accepted. */
@@ -383,8 +304,8 @@ export class Master {
   }
 
   #exit(code: number): void {
-    this.#settle()
-    this.#reloads.giveUp('tsgi is stopping')
+    this.#reloads.settle()
+    this.#reloads.giveUp()
     for (const asker of this.#stopAskers) asker.done({ kind: 'ok', result: {} })
     this.#stopAskers = []
     this.#log.info({ exitCode: code }, 'the last worker has left')

@@ -1,8 +1,9 @@
-/** What to do next, as a pure function of the roster, the options and the time. main.ts carries it out; nothing here happens. */
+/** What to do next, as a pure function of the roster, the options and the time. master.ts carries it out; nothing here happens. */
 
 import { type Action, type Failure, type KillSignal, QUIT_GRACE_MS } from './actions.ts'
 import { FRESH } from './back-off.ts'
 import type { Reload, Roster, WorkerView } from './roster.ts'
+import { inSeconds } from './words.ts'
 
 export interface Plan {
   /** In this order. When they are carried out and folded in, plan again until there are none. */
@@ -206,9 +207,4 @@ class Draft {
 
 function failed(message: string): Failure {
   return { message, stack: '', exitCode: 1 }
-}
-
-/** For a log line: `1.5 s`. */
-export function inSeconds(ms: number): string {
-  return `${Math.round(ms / 100) / 10} s`
 }

@@ -2,7 +2,8 @@
 
 import { ERRORS } from '../errors.ts'
 import type { WorkerMessage } from '../messages.ts'
-import { describeExit, type WorkerExit, type WorkerView } from './roster.ts'
+import type { WorkerExit, WorkerView } from './roster.ts'
+import { describeExit, nameOf } from './words.ts'
 
 /** What the master needs of a logger. */
 export interface MasterLog {
@@ -10,11 +11,6 @@ export interface MasterLog {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
-}
-
-/** As a log line calls it; a worker that is no more has no name. */
-export function nameOf(worker: WorkerView | undefined): string {
-  return worker === undefined ? 'a worker' : `worker ${worker.slot} (pid ${worker.pid ?? 'none'})`
 }
 
 export function fieldsOf(worker: WorkerView | undefined): object {

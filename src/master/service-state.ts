@@ -1,6 +1,7 @@
 /** What the service manager should know of the master, from what happened to its workers: sd_notify(3). Pure. */
 
 import type { Roster } from './roster.ts'
+import { workersText } from './words.ts'
 
 export interface ServiceState {
   readonly phase: 'starting' | 'serving' | 'reloading' | 'stopping'
@@ -48,13 +49,13 @@ function statusOf(
 ): string {
   switch (phase) {
     case 'starting':
-      return `${target} ${target === 1 ? 'worker' : 'workers'} coming up`
+      return `${workersText(target)} coming up`
     case 'reloading':
       return `Generation ${reload?.generation ?? generation} is coming up, generation ${generation} serves`
     case 'stopping':
-      return `${workers.length} ${workers.length === 1 ? 'worker' : 'workers'} leaving`
+      return `${workersText(workers.length)} leaving`
     case 'serving':
-      return `${ready} of ${target} ${target === 1 ? 'worker' : 'workers'} ready, generation ${generation}`
+      return `${ready} of ${workersText(target)} ready, generation ${generation}`
   }
 }
 

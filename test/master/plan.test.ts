@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import type { Action } from '../../src/master/actions.ts'
+import { type Command, fold, type RosterEvent } from '../../src/master/fold.ts'
 import { type PlanOptions, plan } from '../../src/master/plan.ts'
-import { type Command, createRoster, fold, type RosterEvent, type WorkerExit } from '../../src/master/roster.ts'
+import { createRoster, type WorkerExit } from '../../src/master/roster.ts'
 import type { WorkerMessage } from '../../src/messages.ts'
 
 const DEFAULTS: PlanOptions = { gracefulTimeoutMs: 30_000, bootTimeoutMs: 60_000, heartbeatTimeoutMs: 30_000 }
