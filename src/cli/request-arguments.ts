@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import type { ClientProtocol, Place } from '../client/exchange.ts'
 import { type FrontRequest, type HeaderField, parseTarget } from '../client/front-request.ts'
 import { asError } from '../errors.ts'
+import { TOKEN } from '../gateway/grammar.ts'
 import { parseAddress } from '../options/address.ts'
 import { duration, readValue } from '../options/kinds.ts'
 import { loadOptions } from '../options/load.ts'
@@ -129,9 +130,6 @@ function placeAt(text: string, cwd: string): Pick<Found, 'address' | 'place'> {
 function texts(value: unknown): string[] {
   return Array.isArray(value) ? value.map(String) : []
 }
-
-/** RFC 9110 section 5.6.2 */
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 function readMethod(text: string): string {
   if (TOKEN.test(text)) return text

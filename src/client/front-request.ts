@@ -2,6 +2,7 @@
 
 import { TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
+import { splitOnce } from '../split-once.ts'
 
 export interface HttpTarget {
   readonly scheme: 'http' | 'https'
@@ -63,7 +64,7 @@ export function frontHeaders({ target, headers, body }: FrontRequest): HeaderFie
 /** RFC 3875 section 4.1, with what nginx and Apache add; as byte strings. */
 export function frontParams(request: FrontRequest): Params {
   const { target, method, body } = request
-  const [path = '', query = ''] = splitOnce(target.requestUri, '?')
+  const [path, query] = splitOnce(target.requestUri, '?')
   const { name, port } = splitHost(target)
   const variables = new Map<string, string>([
     ['REQUEST_METHOD', method],
@@ -101,11 +102,6 @@ function addHeader(variables: Map<string, string>, field: string, value: string)
 function splitHost({ scheme, host }: HttpTarget): { name: string; port: string } {
   const match = /^(?:[^@]*@)?(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(host)
   return { name: match?.[1] ?? host, port: match?.[2] ?? (scheme === 'https' ? '443' : '80') }
-}
-
-function splitOnce(text: string, separator: string): string[] {
-  const at = text.indexOf(separator)
-  return at < 0 ? [text] : [text.slice(0, at), text.slice(at + separator.length)]
 }
 
 /** Percent-decoded, as bytes: `%C3%A9` becomes two of them. */

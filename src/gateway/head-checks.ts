@@ -2,6 +2,7 @@
 
 import type { HeaderList } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { LENGTH, TOKEN } from './grammar.ts'
 import { isHopByHop } from './hop-by-hop.ts'
 
 /** A checked head. `headers` is a copy: the application's list stays as it is, whatever it does with it later. */
@@ -15,8 +16,6 @@ export interface Head {
 
 /** 1xx is refused: an interim status would be taken for the final one by every gateway protocol. */
 const STATUS = /^[2-5][0-9]{2} [\t\x20-\x7e\x80-\xff]*$/
-const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const CONTENT_LENGTH = /^[0-9]{1,15}$/
 
 type NameClass = 'plain' | 'content-length'
 
@@ -95,7 +94,7 @@ function isFieldValue(value: string): boolean {
 function classOf(name: string): NameClass {
   const known = knownNames.get(name)
   if (known !== undefined) return known
-  if (!NAME.test(name)) throw badHeader(`${describe(name)} is no header name (RFC 9110 section 5.6.2: a token)`)
+  if (!TOKEN.test(name)) throw badHeader(`${describe(name)} is no header name (RFC 9110 section 5.6.2: a token)`)
   const lower = name.toLowerCase()
   if (isHopByHop(lower))
     throw badHeader(`${describe(name)} belongs to the gateway and the front server, not to an application`)
@@ -105,7 +104,7 @@ function classOf(name: string): NameClass {
 }
 
 function checkContentLength(value: string, declared: number | undefined): number {
-  if (!CONTENT_LENGTH.test(value)) throw badHeader(`Content-Length must be digits, at most 15, not ${describe(value)}`)
+  if (!LENGTH.test(value)) throw badHeader(`Content-Length must be digits, at most 15, not ${describe(value)}`)
   const length = Number(value)
   if (declared !== undefined && declared !== length) {
     throw badHeader(`two Content-Length headers disagree: ${declared} and ${length}`)

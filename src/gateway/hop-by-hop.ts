@@ -1,5 +1,7 @@
 /** Headers that no application may send: the connection is the front server's (RFC 9110 section 7.6.1). */
 
+import type { HeaderList } from '../application.ts'
+
 const HOP_BY_HOP = new Set([
   'connection',
   'keep-alive',
@@ -34,4 +36,9 @@ export function isHopByHop(name: string): boolean {
     default:
       return false
   }
+}
+
+/** The list without them: the very same one, where none is among them. */
+export function withoutHopByHop(headers: HeaderList): HeaderList {
+  return headers.some(([name]) => isHopByHop(name)) ? headers.filter(([name]) => !isHopByHop(name)) : headers
 }

@@ -2,6 +2,7 @@
 
 import type { Application, Environ, HeaderList, Outcome } from '../application.ts'
 import { TsgiError } from '../errors.ts'
+import { splitOnce } from '../split-once.ts'
 import { Exchange, type ExchangeServices } from './exchange.ts'
 import { percentDecoded } from './path.ts'
 import { applicationHandler, type Handler } from './request-source.ts'
@@ -107,7 +108,7 @@ export async function answerInMemory(
 
 function paramsOf(request: MemoryRequest, body: Uint8Array | undefined): string[] {
   const target = request.path ?? '/'
-  const [path = '', query = ''] = splitOnce(target, '?')
+  const [path, query] = splitOnce(target, '?')
   const variables: Record<string, string> = {
     REQUEST_METHOD: request.method ?? 'GET',
     REQUEST_URI: target,
@@ -126,11 +127,6 @@ function paramsOf(request: MemoryRequest, body: Uint8Array | undefined): string[
     else params.push(variable, value)
   }
   return [...Object.entries({ ...variables, ...request.params }).flat(), ...params]
-}
-
-function splitOnce(text: string, separator: string): [string, string] {
-  const at = text.indexOf(separator)
-  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + separator.length)]
 }
 
 class MemorySink implements Sink {

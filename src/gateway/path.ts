@@ -28,7 +28,7 @@ export function resolvePath(sent: SentPath): ResolvedPath | undefined {
   const { pathInfo } = sent
   if (pathInfo !== undefined && pathInfo !== '') return checked(scriptName, pathInfo)
   if (pathInfo === '' && scriptName !== '') return scriptName.startsWith('/') ? { scriptName, pathInfo } : undefined
-  const path = sent.scriptName || sent.documentUri || pathOfUri(sent.uri)
+  const path = sent.scriptName || sent.documentUri || percentDecoded(pathOfTarget(sent.uri))
   // Decoded here: a %00 that the front server would have refused, had it decoded the path itself.
   if (path.includes('\0')) return undefined
   return checked('', path === '' ? '/' : path)
@@ -48,10 +48,16 @@ function trimSlash(path: ByteString): ByteString {
 
 const SLASH = 0x2f
 
-/** Scheme and authority cut off (Apache passes an absolute-form target on), query and fragment too, then decoded. */
-function pathOfUri(uri: ByteString): ByteString {
-  const path = uri.replace(/^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/, '').replace(/[?#].*$/s, '')
-  return percentDecoded(path)
+/** A request target without scheme and authority: a client may send them (RFC 9112 section 3.2.2), and Apache passes them on. */
+export function withoutOrigin(target: ByteString): ByteString {
+  const origin = target.startsWith('/') ? null : /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/.exec(target)
+  return origin === null ? target : target.slice(origin[0].length) || '/'
+}
+
+/** The path of a request target, as it stands there: neither origin nor query nor fragment. */
+export function pathOfTarget(target: ByteString): ByteString {
+  const end = target.search(/[?#]/)
+  return withoutOrigin(end < 0 ? target : target.slice(0, end))
 }
 
 /** The bytes that are meant, one character each; a percent sign that begins no escape stays. */

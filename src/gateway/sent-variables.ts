@@ -6,6 +6,7 @@
 import type { ByteString } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
+import { LENGTH, TOKEN } from './grammar.ts'
 import { applyMount, resolvePath } from './path.ts'
 import { isObsolete, type RequestVariables } from './request-source.ts'
 import { rebuiltTarget } from './text.ts'
@@ -27,8 +28,6 @@ export interface VariableSettings {
   readonly mounts: readonly string[]
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-const DIGITS = /^[0-9]{1,15}$/
 const HTTPS_ON = /^(?:on|1|yes|true)$/i
 const CHUNKED = /\bchunked\b/i
 /** No front server of sound mind passes these inside a header; a NUL ends strings elsewhere. */
@@ -210,7 +209,7 @@ export class SentVariables implements RequestVariables {
     if (method !== 'GET' && !TOKEN.test(method)) return badRequest('REQUEST_METHOD is no token')
     const length = slots[SLOTS.CONTENT_LENGTH]
     if (length !== undefined && length !== '') {
-      if (!DIGITS.test(length)) return badRequest('CONTENT_LENGTH is no number')
+      if (!LENGTH.test(length)) return badRequest('CONTENT_LENGTH is no number')
       this.contentLength = length
     } else if (slots[SLOTS.UWSGI_ROUTER] !== undefined && CHUNKED.test(this.transferEncoding ?? '')) {
       // Without --http-chunked-input it drops the body; an application would take it for an empty one.

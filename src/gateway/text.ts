@@ -4,6 +4,7 @@
  */
 
 import type { ByteString, Environ } from '../application.ts'
+import { pathOfTarget } from './path.ts'
 
 const strict = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 const encoder = new TextEncoder()
@@ -49,12 +50,7 @@ export function rawPath(
 ): ByteString {
   const uri = environ.REQUEST_URI
   if (uri === undefined || uri === '') return quotePath(environ.SCRIPT_NAME + environ.PATH_INFO)
-  const end = uri.search(/[?#]/)
-  const target = end === -1 ? uri : uri.slice(0, end)
-  if (target.startsWith('/')) return target
-  // RFC 9112 section 3.2.2: a client may send the absolute form; Apache passes it on unchanged.
-  const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/]*/.exec(target)
-  return absolute === null ? target : target.slice(absolute[0].length) || '/'
+  return pathOfTarget(uri)
 }
 
 /**

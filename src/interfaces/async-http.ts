@@ -1,12 +1,12 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
-import { STATUS_CODES } from 'node:http'
-import type { Body, HeaderList, StartResponse, Status, Write } from '../application.ts'
+import type { Body, StartResponse, Write } from '../application.ts'
 import { asError, describe } from '../errors.ts'
-import { isHopByHop } from '../gateway/hop-by-hop.ts'
+import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
 import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
 import { mayGoUnheard } from './client-left.ts'
+import { statusLine } from './status-line.ts'
 
 type Received = Messages['http']['receive']
 type Sent = Messages['http']['send']
@@ -126,7 +126,7 @@ class AsyncResponse {
     switch (message.type) {
       case 'http.response.start':
         if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
-        this.#write = this.#startResponse(statusLine(message.status), allowed(message.headers ?? []))
+        this.#write = this.#startResponse(statusLine(message.status), withoutHopByHop(message.headers ?? []))
         return
       case 'http.response.body':
         return this.#sendBody(message.body ?? EMPTY, message.moreBody === true)
@@ -192,13 +192,4 @@ class AsyncResponse {
     this.#isDone = true
     this.#over.resolve()
   }
-}
-
-/** @throws TsgiError from startResponse, later, where the number is no status */
-export function statusLine(code: number): Status {
-  return `${code} ${STATUS_CODES[code] ?? 'Unknown'}`
-}
-
-export function allowed(headers: HeaderList): HeaderList {
-  return headers.some(([name]) => isHopByHop(name)) ? headers.filter(([name]) => !isHopByHop(name)) : headers
 }

@@ -1,111 +1,25 @@
-/** One WebSocket of an async application. Frames, fragments and limits are the work of `ws`. */
+/** One WebSocket of an async application: its messages, held and passed on, from connect to disconnect. */
 
-import http from 'node:http'
-import { type RawData, type WebSocket, WebSocketServer } from 'ws'
-import type { Body, Environ, StartResponse, Upgraded, Write } from '../application.ts'
-import { asBuffer } from '../as-buffer.ts'
+import type { RawData, WebSocket } from 'ws'
+import type { Body, StartResponse, Upgraded, Write } from '../application.ts'
 import { asError, describe } from '../errors.ts'
 import { isBytes } from '../gateway/chunk.ts'
+import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import type { RequestSource } from '../gateway/request-source.ts'
-import { allowed, statusLine } from './async-http.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
-import { isClientDisconnected, mayGoUnheard } from './client-left.ts'
-import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
-import { requestConstructor } from './node/request.ts'
-import { upgradeRequest } from './node/upgrade.ts'
-import { type Acceptance, checkAcceptance } from './websocket-acceptance.ts'
+import { clientDisconnected, isClientDisconnected, mayGoUnheard } from './client-left.ts'
+import { statusLine } from './status-line.ts'
+import { type Acceptance, checkAcceptance } from './websocket-handshake.ts'
+import type { WebSockets } from './websockets.ts'
 
 type Received = Messages['websocket']['receive']
 type Sent = Messages['websocket']['send']
 
-/** Below the 60 s after which nginx closes a silent connection (uwsgi_read_timeout, proxy_read_timeout). */
-const PING_INTERVAL_MS = 25_000
-const MAX_PAYLOAD_BYTES = 16 * 1024 * 1024
 /** What is held for an application that does not receive: above either the client is not read from. */
 const MAX_HELD_MESSAGES = 64
 const MAX_HELD_BYTES = 1024 * 1024
 const NOTHING: readonly Uint8Array[] = []
-
-const Request = requestConstructor(http.IncomingMessage.prototype)
-
-/** The connections of one application: what shares pings and the farewell at the end. */
-export class WebSockets implements Leaving {
-  readonly #acceptances = new WeakMap<http.IncomingMessage, Acceptance>()
-  readonly #server: WebSocketServer
-  readonly #silent = new WeakSet<WebSocket>()
-  /** One for all: a closure for each connection would keep its handshake in memory as long as it is open. */
-  readonly #onPong: (this: WebSocket) => void
-  readonly #onClose = (): void => {
-    if (this.#server.clients.size === 0) hasNoneOpen(this)
-  }
-  #pings: NodeJS.Timeout | undefined
-
-  constructor() {
-    const silent = this.#silent
-    this.#onPong = function () {
-      silent.delete(this)
-    }
-    this.#server = new WebSocketServer({
-      noServer: true,
-      maxPayload: MAX_PAYLOAD_BYTES,
-      handleProtocols: (_offered, request) => this.#acceptances.get(request)?.subprotocol ?? false,
-    })
-    this.#server.on('headers', (lines, request) => {
-      for (const [name, value] of this.#acceptances.get(request)?.headers ?? []) lines.push(`${name}: ${value}`)
-    })
-  }
-
-  open(source: RequestSource, { socket, head }: Upgraded, acceptance: Acceptance): Promise<WebSocket> {
-    const request = upgradeRequest(source, socket, undefined, Request)
-    this.#acceptances.set(request, acceptance)
-    const first = asBuffer(head)
-    return new Promise((resolve, reject) => {
-      const left = (): void => reject(clientDisconnected())
-      socket.once('close', left)
-      // `ws` writes the head as one string, before it returns. Header values are byte strings.
-      socket.setDefaultEncoding('latin1')
-      this.#server.handleUpgrade(request, socket, first, (webSocket) => {
-        socket.off('close', left)
-        webSocket.on('pong', this.#onPong)
-        webSocket.once('close', this.#onClose)
-        hasOpen(this)
-        this.#pings ??= setInterval(() => this.#ping(), PING_INTERVAL_MS).unref()
-        resolve(webSocket)
-      })
-      socket.setDefaultEncoding('utf8')
-    })
-  }
-
-  /** RFC 6455 section 7.4.1: 1001, the server goes away. */
-  goAway(): void {
-    for (const client of this.#server.clients) client.close(1001, 'server shutdown')
-  }
-
-  /** A client that answered no ping between two rounds is gone. */
-  #ping(): void {
-    for (const client of this.#server.clients) {
-      // What is not read from has no way to answer.
-      if (client.isPaused) this.#silent.delete(client)
-      else if (this.#silent.has(client)) {
-        client.terminate()
-        continue
-      } else this.#silent.add(client)
-      client.ping()
-    }
-    if (this.#server.clients.size > 0) return
-    clearInterval(this.#pings)
-    this.#pings = undefined
-  }
-}
-
-/** Null: the handshake is a WebSocket one of RFC 6455; else why it is not. Checked while an HTTP answer is possible. */
-export function handshakeFault(environ: Environ): string | null {
-  if (environ.REQUEST_METHOD !== 'GET') return 'a WebSocket handshake is a GET\n'
-  if (!/^[+/0-9A-Za-z]{22}==$/.test(environ['HTTP_SEC_WEBSOCKET_KEY'] ?? ''))
-    return 'Sec-WebSocket-Key is missing or wrong\n'
-  const version = environ['HTTP_SEC_WEBSOCKET_VERSION']
-  return version === '13' || version === '8' ? null : 'Sec-WebSocket-Version must be 13\n'
-}
 
 export function runWebSocket(
   app: AsyncApp,
@@ -212,7 +126,7 @@ class WebSocketConnection {
         return this.#close(message.code ?? 1000, message.reason ?? '')
       case 'websocket.http.response.start':
         this.#expect('connecting', message.type)
-        this.#write = this.#startResponse(statusLine(message.status), allowed(message.headers ?? []))
+        this.#write = this.#startResponse(statusLine(message.status), withoutHopByHop(message.headers ?? []))
         this.#stage = 'refusing'
         return
       case 'websocket.http.response.body':
@@ -304,13 +218,11 @@ class WebSocketConnection {
   #refuse(): void {
     this.#over(1006, '')
     try {
-      this.#startResponse('403 Forbidden', [['Content-Type', 'text/plain; charset=utf-8']])
+      this.#answer.resolve(plainAnswer(this.#startResponse, '403 Forbidden'))
     } catch (error) {
       // It was called before, with a head that was refused.
       this.#answer.reject(error)
-      return
     }
-    this.#answer.resolve([Buffer.from('Forbidden\n')])
   }
 
   #received(data: RawData, isBinary: boolean): void {
@@ -361,8 +273,4 @@ function contentOf(message: object): string | Uint8Array {
   const bytes: unknown = Reflect.get(message, 'bytes')
   if (isBytes(bytes)) return bytes
   throw new TypeError(`the bytes of a websocket.send must be a Uint8Array, not ${describe(bytes)}`)
-}
-
-function clientDisconnected(): Error {
-  return Object.assign(new Error('the WebSocket is closed'), { name: 'ClientDisconnected' })
 }

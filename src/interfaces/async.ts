@@ -1,13 +1,16 @@
 /** `(scope, receive, send)` as a Handler, with the two ends of its life. */
 
 import type { Body, Environ, StartResponse } from '../application.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import type { Handler, RequestSource } from '../gateway/request-source.ts'
 import { runHttp } from './async-http.ts'
 import { Lifespan } from './async-lifespan.ts'
 import { connectionScope } from './async-scope.ts'
 import type { AsyncApp, HttpScope, WebSocketScope } from './async-types.ts'
-import { handshakeFault, runWebSocket, WebSockets } from './async-websocket.ts'
+import { runWebSocket } from './async-websocket.ts'
 import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
+import { handshakeFault, subprotocolsOf } from './websocket-handshake.ts'
+import { WebSockets } from './websockets.ts'
 
 export interface AsyncInterface {
   readonly handler: Handler
@@ -36,7 +39,7 @@ function run(
   const isWebSocket = isUpgrade(variables) && variables.upgrade?.toLowerCase() === 'websocket'
   if (isWebSocket && environ['tsgi.upgrade'] === undefined) return refuseUpgrade(environ, startResponse)
   const connection = connectionScope(source, state, extensionsOf(environ, isWebSocket))
-  if (connection === undefined) return refuse(startResponse, 'the path is no UTF-8\n')
+  if (connection === undefined) return plainAnswer(startResponse, '400 Bad Request', [], 'the path is no UTF-8\n')
   const scheme = environ['tsgi.url_scheme']
   if (!isWebSocket) {
     const scope: HttpScope = Object.assign(connection, {
@@ -47,7 +50,7 @@ function run(
     return runHttp(app, scope, source, startResponse)
   }
   const fault = handshakeFault(environ)
-  if (fault !== null) return refuse(startResponse, fault)
+  if (fault !== null) return plainAnswer(startResponse, '400 Bad Request', [], fault)
   const scope: WebSocketScope = Object.assign(connection, {
     type: 'websocket',
     scheme: scheme === 'https' ? 'wss' : 'ws',
@@ -62,17 +65,4 @@ function extensionsOf(environ: Environ, isWebSocket: boolean): Record<string, ob
     ...(environ['tsgi.file_wrapper'] === undefined ? {} : { 'http.response.file': {} }),
     ...(environ['tsgi.early_hints'] === undefined ? {} : { 'http.response.early_hint': {} }),
   }
-}
-
-function subprotocolsOf(environ: Environ): string[] {
-  const offered = environ['HTTP_SEC_WEBSOCKET_PROTOCOL'] ?? ''
-  return offered
-    .split(',')
-    .map((name) => name.trim())
-    .filter((name) => name !== '')
-}
-
-function refuse(startResponse: StartResponse, why: string): Body {
-  startResponse('400 Bad Request', [['Content-Type', 'text/plain; charset=utf-8']])
-  return [Buffer.from(why)]
 }

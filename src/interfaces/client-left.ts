@@ -13,5 +13,10 @@ export function mayGoUnheard(sent: Promise<void>, isOver: () => boolean): Promis
   return told
 }
 
-export const isClientDisconnected = (error: unknown): boolean =>
-  error instanceof Error && error.name === 'ClientDisconnected'
+const NAME = 'ClientDisconnected'
+
+export const isClientDisconnected = (error: unknown): boolean => error instanceof Error && error.name === NAME
+
+export function clientDisconnected(): Error {
+  return Object.assign(new Error('the WebSocket is closed'), { name: NAME })
+}

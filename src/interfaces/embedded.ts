@@ -6,6 +6,7 @@ import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
 import { percentDecoded } from '../gateway/path.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
+import { splitOnce } from '../split-once.ts'
 
 export interface EmbeddedOptions {
   /** The application failed, or the gateway has something to say. Default: console.error. */
@@ -59,14 +60,13 @@ export interface Described {
 
 /** The variables of a request that no gateway has seen. */
 export function paramsOf(request: Described): string[] {
-  const at = request.target.indexOf('?')
-  const whole = at < 0 ? request.target : request.target.slice(0, at)
+  const [path, query] = splitOnce(request.target, '?')
   const { mount = '' } = request
   const [, name, port] = /^(.*?)(?::([0-9]+))?$/.exec(request.host ?? '') ?? []
   const params = [
     ...['REQUEST_METHOD', request.method, 'REQUEST_URI', request.target, 'REQUEST_SCHEME', request.scheme],
-    ...['SCRIPT_NAME', percentDecoded(mount), 'PATH_INFO', percentDecoded(whole.slice(mount.length))],
-    ...['QUERY_STRING', at < 0 ? '' : request.target.slice(at + 1)],
+    ...['SCRIPT_NAME', percentDecoded(mount), 'PATH_INFO', percentDecoded(path.slice(mount.length))],
+    ...['QUERY_STRING', query],
     ...['SERVER_PROTOCOL', request.protocol, 'SERVER_NAME', name ?? '', 'SERVER_PORT', port ?? ''],
   ]
   if (request.remoteAddress !== undefined) params.push('REMOTE_ADDR', request.remoteAddress)

@@ -1,12 +1,12 @@
 /** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
 
-import { STATUS_CODES } from 'node:http'
 import type { Body, HeaderList, StartResponse, Status, Write } from '../application.ts'
 import { describe } from '../errors.ts'
-import { isHopByHop } from '../gateway/hop-by-hop.ts'
+import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
 import type { RequestSource } from '../gateway/request-source.ts'
 import { LazyResponse, type PlainResponse } from './lazy-response.ts'
 import { NativeResponse } from './native-fetch.ts'
+import { statusLine } from './status-line.ts'
 
 const NOTHING: readonly Uint8Array[] = []
 
@@ -26,9 +26,7 @@ export function sendResponse(
     body: response.body,
   }
   const { body } = plain
-  const headers = plain.headers.some(([name]) => isHopByHop(name))
-    ? plain.headers.filter(([name]) => !isHopByHop(name))
-    : plain.headers
+  const headers = withoutHopByHop(plain.headers)
   const status = statusLine(plain.status, plain.statusText)
   if (body === null || typeof body === 'string' || body instanceof Uint8Array) {
     startResponse(status, headers)
@@ -48,10 +46,6 @@ function isResponse(value: unknown): value is Response {
   // Got, not looked for with `in`: the stream may be a Proxy.
   const hasBody = body === null || (typeof body === 'object' && typeof Reflect.get(body, 'getReader') === 'function')
   return typeof status === 'number' && typeof statusText === 'string' && hasHeaders && hasBody
-}
-
-function statusLine(code: number, text: string): Status {
-  return `${code} ${text === '' ? (STATUS_CODES[code] ?? 'Unknown') : text}`
 }
 
 async function sendStream(

@@ -1,7 +1,9 @@
 /** `{ fetch(request, env, ctx) }` as a Handler. */
 
-import type { Body, Environ, StartResponse } from '../application.ts'
+import type { Environ } from '../application.ts'
 import { lazyProperty } from '../gateway/lazy-property.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
+import { isPromiseLike } from '../gateway/promise-like.ts'
 import type { Handler, RequestSource } from '../gateway/request-source.ts'
 import { sendResponse } from './fetch-response.ts'
 import { LazyRequest } from './lazy-request.ts'
@@ -36,22 +38,13 @@ export function handlerOfFetch(exported: FetchHandler | FetchObject): Handler {
   const handle: FetchHandler =
     typeof exported === 'function' ? exported : (request, env, context) => exported.fetch(request, env, context)
   return (source, startResponse) => {
-    if (REFUSED_METHODS.has(source.variables.method)) return refuseMethod(startResponse)
+    if (REFUSED_METHODS.has(source.variables.method)) return plainAnswer(startResponse, '405 Method Not Allowed')
     // Its prototype chain is that of Request, and every member of Request is there.
     const request = new LazyRequest(source) as unknown as Request
     const response: unknown = handle(request, new Env(source), new Context(source))
-    if (isThenable(response)) return response.then((settled) => sendResponse(settled, source, startResponse))
+    if (isPromiseLike(response)) return response.then((settled) => sendResponse(settled, source, startResponse))
     return sendResponse(response, source, startResponse)
   }
-}
-
-function refuseMethod(startResponse: StartResponse): Body {
-  startResponse('405 Method Not Allowed', [['Content-Type', 'text/plain; charset=utf-8']])
-  return [Buffer.from('Method Not Allowed\n')]
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 /** Where they keep it: a private member would be out of reach behind a Proxy, or an object that inherits. */

@@ -4,6 +4,7 @@
  */
 
 import type { HeaderList } from '../application.ts'
+import { TOKEN } from '../gateway/grammar.ts'
 import { delegate, NativeResponse, standInFor } from './native-fetch.ts'
 
 type Pairs = [name: string, value: string][]
@@ -11,7 +12,6 @@ type WholeBody = string | Uint8Array | null
 type BodyArgument = ConstructorParameters<typeof globalThis.Response>[0]
 type InitArgument = ConstructorParameters<typeof globalThis.Response>[1]
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const VALUE = /^(?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?$/
 const REASON = /^[\t\x20-\x7e\x80-\xff]*$/
 const MAX_REMEMBERED = 1024

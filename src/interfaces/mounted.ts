@@ -1,6 +1,7 @@
 /** Where a request stands within the application of Express or Connect that passed it on. */
 
 import type { IncomingMessage } from 'node:http'
+import { splitOnce } from '../split-once.ts'
 
 export interface Location {
   /** Path and query as they would be without a mount. */
@@ -31,7 +32,4 @@ function mountBetween(original: string, path: string): string {
   return path === '/' && original.startsWith('/') ? original : ''
 }
 
-function pathOf(url: string): string {
-  const at = url.indexOf('?')
-  return at < 0 ? url : url.slice(0, at)
-}
+const pathOf = (url: string): string => splitOnce(url, '?')[0]

@@ -1,6 +1,7 @@
 /** The URL of a request as the platform's Request gives it: absolute and normalised. */
 
 import { describe, TsgiError } from '../errors.ts'
+import { withoutOrigin } from '../gateway/path.ts'
 import type { RequestVariables } from '../gateway/request-source.ts'
 
 /** Hosts and targets that `new URL` would give back as they are: parsing costs more than all the rest of a request. */
@@ -24,9 +25,8 @@ export function requestUrl(variables: Named): string {
   if (isPlainHost(host, scheme) && PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target)) {
     return `${scheme}://${host}${target}`
   }
-  // RFC 9112 section 3.2.2: the absolute form names scheme and host itself, yet the front server decides on both.
-  const absolute = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^/?#]*/.exec(target)
-  const path = absolute === null ? target : target.slice(absolute[0].length)
+  // What the client names as the origin does not count: the front server decides on scheme and host.
+  const path = withoutOrigin(target)
   try {
     return new URL(`${scheme}://${host}${path.startsWith('/') ? '' : '/'}${literal(path)}`).href
   } catch (error) {

@@ -2,6 +2,7 @@
 
 import { TsgiError } from '../errors.ts'
 import type { Options } from '../options/table.ts'
+import { splitOnce } from '../split-once.ts'
 import { findGroup, findUser, groupsOf } from './accounts.ts'
 
 export interface Identity {
@@ -47,7 +48,7 @@ export function workerEnvironment(
   identity: Identity | undefined,
   options: Pick<Options, 'env'>,
 ): NodeJS.ProcessEnv {
-  const variables = options.env.map((text) => [text.slice(0, text.indexOf('=')), text.slice(text.indexOf('=') + 1)])
+  const variables = options.env.map((pair) => splitOnce(pair, '='))
   return { ...environment, ...identityVariables(identity), ...Object.fromEntries(variables) }
 }
 

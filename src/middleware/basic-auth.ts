@@ -2,6 +2,7 @@
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto'
 import type { Application } from '../application.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import { byteString, strictText } from '../gateway/text.ts'
 import { variable } from '../gateway/variable.ts'
 import { copyEnviron } from './copy-environ.ts'
@@ -22,11 +23,7 @@ export function basicAuth(application: Application, { realm = 'Restricted', user
   return async (environ, startResponse) => {
     const given = credentials(variable(environ, 'HTTP_AUTHORIZATION'))
     if (given === undefined || !(await allows(given.user, given.password))) {
-      startResponse('401 Unauthorized', [
-        ['WWW-Authenticate', challenge],
-        ['Content-Type', 'text/plain; charset=utf-8'],
-      ])
-      return [Buffer.from('Unauthorized\n')]
+      return plainAnswer(startResponse, '401 Unauthorized', [['WWW-Authenticate', challenge]])
     }
     const known = copyEnviron(environ)
     known['REMOTE_USER'] = byteString(given.user)

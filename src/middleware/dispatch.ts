@@ -2,6 +2,7 @@
 
 import type { Application, Environ } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import { copyEnviron } from './copy-environ.ts'
 import { hostName } from './url.ts'
 
@@ -29,10 +30,7 @@ export function dispatch(mounts: Mounts): Application {
     .sort((a, b) => Number(b.host !== undefined) - Number(a.host !== undefined) || b.path.length - a.path.length)
   return (environ, startResponse) => {
     const mount = byFit.find((candidate) => fits(candidate, environ))
-    if (mount === undefined) {
-      startResponse('404 Not Found', [['Content-Type', 'text/plain; charset=utf-8']])
-      return [Buffer.from('Not Found\n')]
-    }
+    if (mount === undefined) return plainAnswer(startResponse, '404 Not Found')
     return mount.application(mount.path === '' ? environ : moved(environ, mount.path), startResponse)
   }
 }

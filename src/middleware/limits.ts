@@ -2,6 +2,7 @@
 
 import type { Application, Environ, InputStream, StartResponse } from '../application.ts'
 import { TsgiError } from '../errors.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import { closeBody } from './body.ts'
 import { copyEnviron } from './copy-environ.ts'
 import { passExtensions } from './pass-extensions.ts'
@@ -9,10 +10,7 @@ import { passExtensions } from './pass-extensions.ts'
 /** Requests with a larger body are answered 413: at once where the length is announced, else when it is passed. */
 export function limitBody(application: Application, maxBodyBytes: number): Application {
   return (environ, startResponse) => {
-    if (Number(environ.CONTENT_LENGTH ?? 0) > maxBodyBytes) {
-      startResponse('413 Content Too Large', [['Content-Type', 'text/plain; charset=utf-8']])
-      return [Buffer.from('Content Too Large\n')]
-    }
+    if (Number(environ.CONTENT_LENGTH ?? 0) > maxBodyBytes) return plainAnswer(startResponse, '413 Content Too Large')
     const limited = copyEnviron(environ)
     limited['tsgi.input'] = new LimitedInput(environ['tsgi.input'], maxBodyBytes)
     return application(limited, startResponse)

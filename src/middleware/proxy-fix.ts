@@ -6,6 +6,7 @@
 import { BlockList, isIPv6 } from 'node:net'
 import type { Application, Environ } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import { variable } from '../gateway/variable.ts'
 import { copyEnviron } from './copy-environ.ts'
 import {
@@ -73,8 +74,7 @@ export function proxyFix(application: Application, options: ProxyFixOptions): Ap
     } catch (error) {
       if (!(error instanceof BadForward)) throw error
       environ['tsgi.errors'].write(`proxyFix: ${error.message}\n`)
-      startResponse('400 Bad Request', [['Content-Type', 'text/plain; charset=utf-8']])
-      return [Buffer.from('Bad Request\n')]
+      return plainAnswer(startResponse, '400 Bad Request')
     }
     return application(fixed, startResponse)
   }

@@ -5,6 +5,7 @@ import { realpath, stat } from 'node:fs/promises'
 import { join, sep } from 'node:path'
 import type { Application, Body, Environ, HeaderList, StartResponse, Status } from '../application.ts'
 import { errorCode } from '../errors.ts'
+import { plainAnswer } from '../gateway/plain-answer.ts'
 import { pathText } from '../gateway/text.ts'
 import { isNotModified, isPreconditionFailed, rangeOf, type Validators } from './conditional.ts'
 import { mediaType } from './media-types.ts'
@@ -133,7 +134,4 @@ function redirectToFolder(environ: Environ, start: StartResponse): Body {
   return []
 }
 
-const notFound: Application = (_environ, startResponse) => {
-  startResponse('404 Not Found', [['Content-Type', 'text/plain; charset=utf-8']])
-  return [Buffer.from('Not Found\n')]
-}
+const notFound: Application = (_environ, startResponse) => plainAnswer(startResponse, '404 Not Found')

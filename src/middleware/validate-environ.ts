@@ -2,10 +2,9 @@
 
 import { describe } from '../errors.ts'
 import { isBytes } from '../gateway/chunk.ts'
+import { LENGTH, TOKEN } from '../gateway/grammar.ts'
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 const BYTE_STRING = /^[\x00-\xff]*$/
-const DIGITS = /^[0-9]{1,15}$/
 
 const REQUIRED = [
   'REQUEST_METHOD',
@@ -100,7 +99,7 @@ function checkVariables(variables: Readonly<Record<string, unknown>>): string[] 
   const { REQUEST_METHOD: method, CONTENT_LENGTH: length } = variables
   if (typeof method === 'string' && method !== '' && !TOKEN.test(method))
     found.push(`REQUEST_METHOD ${describe(method)} is no token`)
-  if (typeof length === 'string' && length !== '' && !DIGITS.test(length))
+  if (typeof length === 'string' && length !== '' && !LENGTH.test(length))
     found.push(`CONTENT_LENGTH ${describe(length)} is no number`)
   return found
 }

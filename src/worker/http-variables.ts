@@ -3,8 +3,9 @@
 import type { IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { percentDecoded } from '../gateway/path.ts'
-import { isUnambiguous } from '../gateway/variable-names.ts'
+import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
+import { splitOnce } from '../split-once.ts'
 
 /** RFC 9112 section 3.2.2: what a client sends to a proxy; the host in it counts, not the field. */
 const ABSOLUTE_FORM = /^[a-z][a-z0-9+.-]*:\/\/(?:[^/?#@]*@)?([^/?#]*)(.*)$/is
@@ -14,11 +15,11 @@ const MAPPED_IPV4 = /^::ffff:(?=\d+\.)/i
 export function variablesOf(request: IncomingMessage, source: Endpoint | undefined): string[] {
   const { socket, method = 'GET', rawHeaders } = request
   const { uri, authority } = splitTarget(request.url ?? '/')
-  const query = uri.indexOf('?')
+  const [path, query] = splitOnce(uri, '?')
   const host = authority ?? request.headers.host
   const params = ['REQUEST_METHOD', method, 'REQUEST_URI', uri]
-  params.push('PATH_INFO', percentDecoded(query < 0 ? uri : uri.slice(0, query)))
-  params.push('QUERY_STRING', query < 0 ? '' : uri.slice(query + 1))
+  params.push('PATH_INFO', percentDecoded(path))
+  params.push('QUERY_STRING', query)
   const encrypted = 'encrypted' in socket
   params.push('SERVER_PROTOCOL', `HTTP/${request.httpVersion}`, 'REQUEST_SCHEME', encrypted ? 'https' : 'http')
   if (encrypted) params.push('HTTPS', 'on')
@@ -34,11 +35,10 @@ export function variablesOf(request: IncomingMessage, source: Endpoint | undefin
   for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
     const name = rawHeaders[index] ?? ''
     if (!isUnambiguous(name)) continue
-    const variable = name.toUpperCase().replaceAll('-', '_')
+    const variable = headerVariable(name)
     // A body arrives without its chunks' framing.
-    if (variable === 'TRANSFER_ENCODING' || (variable === 'HOST' && authority !== undefined)) continue
-    const bare = variable === 'CONTENT_TYPE' || variable === 'CONTENT_LENGTH'
-    params.push(bare ? variable : `HTTP_${variable}`, rawHeaders[index + 1] ?? '')
+    if (variable === 'HTTP_TRANSFER_ENCODING' || (variable === 'HTTP_HOST' && authority !== undefined)) continue
+    params.push(variable, rawHeaders[index + 1] ?? '')
   }
   return params
 }

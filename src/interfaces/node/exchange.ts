@@ -287,6 +287,6 @@ function callAll(callbacks: readonly SendCallback[]): void {
 }
 
 /** As node:http reports a client that left: `aborted`, ECONNRESET. */
-function connectionReset(): Error {
+export function connectionReset(): Error {
   return Object.assign(new Error('aborted'), { code: 'ECONNRESET' })
 }

@@ -7,9 +7,11 @@ import http from 'node:http'
 import { Duplex } from 'node:stream'
 import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
-import { isHopByHop } from '../../gateway/hop-by-hop.ts'
+import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
+import { splitOnce } from '../../split-once.ts'
 import { ClientSocket, DESCRIBED } from './client-socket.ts'
+import { connectionReset } from './exchange.ts'
 import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 
 const NOTHING: readonly Uint8Array[] = []
@@ -52,7 +54,7 @@ export function runAsText(
     stream.on('error', reject)
     const signal = source.signal()
     const leave = (): void => {
-      request.destroy(Object.assign(new Error('aborted'), { code: 'ECONNRESET' }))
+      request.destroy(connectionReset())
       stream.destroy()
       resolve(NOTHING)
     }
@@ -120,7 +122,10 @@ function statusOf(statusLine: string): Status {
 }
 
 function headersOf(lines: readonly string[]): HeaderList {
-  return lines
-    .map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()] as const)
-    .filter(([name]) => !isHopByHop(name))
+  return withoutHopByHop(
+    lines.map((line) => {
+      const [name, value] = splitOnce(line, ':')
+      return [name, value.trim()]
+    }),
+  )
 }

@@ -4,6 +4,7 @@ import type http from 'node:http'
 import type { Duplex } from 'node:stream'
 import type { Body, Environ, StartResponse } from '../../application.ts'
 import { asBuffer } from '../../as-buffer.ts'
+import { plainAnswer } from '../../gateway/plain-answer.ts'
 import type { RequestSource, RequestVariables } from '../../gateway/request-source.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
 import { letFlow } from '../let-flow.ts'
@@ -62,8 +63,7 @@ export function refuseUpgrade(environ: Environ, startResponse: StartResponse): B
     `the upgrade to ${environ['HTTP_UPGRADE']} was answered 501: this connection cannot be handed over. FastCGI carries no upgrade; ` +
       'in nginx use uwsgi_pass or scgi_pass for this location, or proxy_pass to --http, with the Upgrade and Connection headers\n',
   )
-  startResponse('501 Not Implemented', [['Content-Type', 'text/plain; charset=utf-8']])
-  return [Buffer.from(EXPLANATION)]
+  return plainAnswer(startResponse, '501 Not Implemented', [], EXPLANATION)
 }
 
 /** A request whose `socket` is the connection itself, and whose body is empty. */

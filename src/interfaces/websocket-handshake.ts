@@ -1,18 +1,36 @@
-/** What an application may say in its `websocket.accept`: it goes into the 101 as it is, past startResponse and its checks. */
+/** The handshake of a WebSocket (RFC 6455 section 4.2): what the client asks for, and what an application may answer. */
 
-import type { HeaderList } from '../application.ts'
+import type { Environ, HeaderList } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { TOKEN } from '../gateway/grammar.ts'
 import { checkHead } from '../gateway/head-checks.ts'
 import { isHopByHop } from '../gateway/hop-by-hop.ts'
+
+/** Null: the handshake is a WebSocket one of RFC 6455; else why it is not. Checked while an HTTP answer is possible. */
+export function handshakeFault(environ: Environ): string | null {
+  if (environ.REQUEST_METHOD !== 'GET') return 'a WebSocket handshake is a GET\n'
+  if (!/^[+/0-9A-Za-z]{22}==$/.test(environ['HTTP_SEC_WEBSOCKET_KEY'] ?? ''))
+    return 'Sec-WebSocket-Key is missing or wrong\n'
+  const version = environ['HTTP_SEC_WEBSOCKET_VERSION']
+  return version === '13' || version === '8' ? null : 'Sec-WebSocket-Version must be 13\n'
+}
+
+/** What the client offers to speak, in its order of preference. */
+export function subprotocolsOf(environ: Environ): string[] {
+  const offered = environ['HTTP_SEC_WEBSOCKET_PROTOCOL'] ?? ''
+  return offered
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '')
+}
 
 export interface Acceptance {
   readonly subprotocol: string | undefined
   readonly headers: HeaderList
 }
 
-const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
-
 /**
+ * What an application says in its `websocket.accept`: it goes into the 101 as it is, past startResponse and its checks.
  * @param offered the subprotocols of the client, which fails the connection at any other (RFC 6455 section 4.1)
  * @throws TypeError | TsgiError TSGI_APP_BAD_HEADER
  */
