@@ -61,7 +61,6 @@ export const ERRORS = table({
     status: '503 Service Unavailable',
     help: 'One connection carries more requests at once than tsgi allows (FastCGI multiplexing).',
   },
-  TSGI_PROTOCOL_FORBIDDEN: { kind: 'protocol', help: 'The peer is not in --allow-from.' },
 
   TSGI_INPUT_TRUNCATED: {
     kind: 'client',

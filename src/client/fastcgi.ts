@@ -2,16 +2,20 @@
 
 import { ByteQueue } from '../protocol/byte-queue.ts'
 import type { Params } from '../protocol/codec.ts'
-import { HEADER_BYTES, TYPE } from '../protocol/fastcgi-records.ts'
+import {
+  HEADER_BYTES,
+  MAX_CONTENT_BYTES,
+  paddingFor,
+  ROLE_RESPONDER,
+  TYPE,
+  VERSION,
+} from '../protocol/fastcgi-records.ts'
 import { type GatewayRequest, type ResponseEvent, type ResponseParser, withContentLength } from './request.ts'
 import { ResponseText } from './response-text.ts'
 
-const RESPONDER = 1
-const MAX_CONTENT_BYTES = 0xffff
-
 /** One record (section 3.3). Nothing is checked: wrong ones are wanted too. */
 export function encodeFastcgiRecord(type: number, requestId: number, content: Uint8Array, paddingBytes = 0): Buffer {
-  const header = Buffer.from([1, type, 0, 0, 0, 0, paddingBytes, 0])
+  const header = Buffer.from([VERSION, type, 0, 0, 0, 0, paddingBytes, 0])
   header.writeUInt16BE(requestId, 2)
   header.writeUInt16BE(content.length, 4)
   return Buffer.concat([header, content, Buffer.alloc(paddingBytes)])
@@ -36,7 +40,7 @@ function encodeLength(length: number): Buffer {
 }
 
 /** FCGI_BEGIN_REQUEST (section 5.1). */
-export function encodeBeginRequest(requestId: number, keepConnection: boolean, role = RESPONDER): Buffer {
+export function encodeBeginRequest(requestId: number, keepConnection: boolean, role = ROLE_RESPONDER): Buffer {
   const content = Buffer.alloc(8)
   content.writeUInt16BE(role)
   content.writeUInt8(keepConnection ? 1 : 0, 2)
@@ -53,7 +57,7 @@ export function encodeFastcgiStream(
   const records: Buffer[] = []
   for (let at = 0; at < bytes.length; at += recordBytes) {
     const content = bytes.subarray(at, at + recordBytes)
-    records.push(encodeFastcgiRecord(type, requestId, content, -content.length & 7))
+    records.push(encodeFastcgiRecord(type, requestId, content, paddingFor(content.length)))
   }
   return Buffer.concat([...records, encodeFastcgiRecord(type, requestId, new Uint8Array(0))])
 }
@@ -133,7 +137,7 @@ class FastcgiResponseParser implements ResponseParser {
 
   #read({ version, type, requestId, content }: FastcgiRecord): readonly ResponseEvent[] {
     if (this.#ended) return []
-    if (version !== 1) return this.#end(`a record of version ${version}: the response was given up`)
+    if (version !== VERSION) return this.#end(`a record of version ${version}: the response was given up`)
     if (requestId !== this.#requestId) return []
     if (type === TYPE.stdout) return this.#text.feed(content)
     if (type === TYPE.stderr) return content.length === 0 ? [] : [{ kind: 'errors', text: content.toString('utf8') }]

@@ -46,6 +46,11 @@ export class RequestInput implements InputStream {
     this.#source = source
   }
 
+  /** Bytes of the body that came while anybody could still read it. */
+  get receivedBytes(): number {
+    return this.#received
+  }
+
   /** Told once, when the application first asks for a piece of the body. */
   onFirstRead(tell: () => void): void {
     this.#firstRead = tell

@@ -3,6 +3,7 @@
 import type { HeaderList } from '../application.ts'
 import type { Encoder } from './codec.ts'
 import {
+  END_REQUEST_BYTES,
   HEADER_BYTES,
   MAX_CONTENT_BYTES,
   PROTOCOL_STATUS,
@@ -15,7 +16,7 @@ import { headLength, writeHead } from './response-head.ts'
 
 const STATUS = 'Status: '
 /** The empty STDOUT record and END_REQUEST. */
-const END_BYTES = HEADER_BYTES + 16
+const END_BYTES = HEADER_BYTES + END_REQUEST_BYTES
 /** The largest content that is a multiple of 8: only the last record of a long body has padding. */
 const FULL_CONTENT_BYTES = MAX_CONTENT_BYTES - 7
 /** Up to here one copy into one buffer is cheaper than three pieces to write. */

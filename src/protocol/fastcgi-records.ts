@@ -72,22 +72,25 @@ export function writeHeader(
   out[at + 7] = 0
 }
 
-/** FCGI_END_REQUEST, appStatus 0: 16 bytes. */
+/** FCGI_END_REQUEST with its header. */
+export const END_REQUEST_BYTES = HEADER_BYTES + 8
+
+/** FCGI_END_REQUEST, appStatus 0: END_REQUEST_BYTES of them. */
 export function writeEndRequest(out: Uint8Array, at: number, requestId: number, protocolStatus: number): void {
-  writeHeader(out, at, TYPE.endRequest, requestId, 8, 0)
-  for (let index = at + HEADER_BYTES; index < at + 16; index += 1) out[index] = 0
-  out[at + 12] = protocolStatus
+  writeHeader(out, at, TYPE.endRequest, requestId, END_REQUEST_BYTES - HEADER_BYTES, 0)
+  for (let index = at + HEADER_BYTES; index < at + END_REQUEST_BYTES; index += 1) out[index] = 0
+  out[at + HEADER_BYTES + 4] = protocolStatus
 }
 
 export function endRequestRecord(requestId: number, protocolStatus: number): Uint8Array {
-  const record = new Uint8Array(16)
+  const record = new Uint8Array(END_REQUEST_BYTES)
   writeEndRequest(record, 0, requestId, protocolStatus)
   return record
 }
 
 /**
- * Decodes a whole stream of name-value pairs, which is `block[start, end)`: name, value, name, value, ... The error is returned, not thrown: the records
- * around the pairs are sound, and the request can still be answered.
+ * A whole stream of name-value pairs, which is `block[start, end)`, as name, value, name, value, ... The error is returned, not
+ * thrown: the records around the pairs are sound, and the request can still be answered.
  */
 export function parsePairs(
   block: Buffer,

@@ -23,8 +23,9 @@ export interface ProxyHeader {
 
 /** Section 2.1: the longest line of version 1, CRLF included. */
 const MAX_V1_BYTES = 107
-const V1_SIGNATURE = Buffer.from('PROXY ', 'latin1')
-const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
+/** How a header begins, of either version (sections 2.1 and 2.2). */
+export const V1_SIGNATURE = Buffer.from('PROXY ', 'latin1')
+export const V2_SIGNATURE = Buffer.from('\r\n\r\n\0\r\nQUIT\n', 'latin1')
 const V2_HEADER_BYTES = 16
 /** Addresses take 216 at most; extensions (TLVs) such as a client certificate's name come on top. */
 const MAX_V2_LENGTH = 4096

@@ -7,7 +7,6 @@
  * One request a connection. The body is CONTENT_LENGTH bytes; the response is HTTP, and closing is its end.
  */
 
-import type { HeaderList } from '../application.ts'
 import { asBuffer } from '../as-buffer.ts'
 import { TsgiError } from '../errors.ts'
 import type { Decoder, DecoderLimits, Encoder, Params, Protocol, RequestEvent } from './codec.ts'
@@ -28,7 +27,7 @@ const NO_BYTES = Buffer.alloc(0)
 
 const malformed = (what: string): TsgiError => new TsgiError('TSGI_PROTOCOL_MALFORMED', `uwsgi: ${what}`)
 
-type State = 'header' | 'variables' | 'body' | 'done'
+type State = 'header' | 'ping' | 'variables' | 'body' | 'done'
 
 class UwsgiDecoder implements Decoder {
   readonly #limits: DecoderLimits
@@ -63,6 +62,7 @@ class UwsgiDecoder implements Decoder {
     if (this.#state === 'header' && !this.#readHeader()) return undefined
     if (this.#state === 'variables') return this.#readVariables()
     if (this.#state === 'body') return this.#readBody()
+    if (this.#state === 'ping') return this.#answerPing()
     this.#letGo() // what follows a request means nothing: one request a connection
     return undefined
   }
@@ -118,17 +118,17 @@ class UwsgiDecoder implements Decoder {
     if (modifier1 === MODIFIER_PING) {
       if (this.#dataSize !== 0)
         throw malformed(`a ping carries no variables, this one announces ${this.#dataSize} bytes`)
-      this.#dataSize = -1
-    }
-    this.#state = 'variables'
+      this.#state = 'ping'
+    } else this.#state = 'variables'
     return true
   }
 
+  #answerPing(): RequestEvent {
+    this.#state = 'done'
+    return { kind: 'reply', bytes: PONG, close: true }
+  }
+
   #readVariables(): RequestEvent | undefined {
-    if (this.#dataSize < 0) {
-      this.#state = 'done'
-      return { kind: 'reply', bytes: PONG, close: true }
-    }
     if (!this.#read(this.#dataSize)) return undefined
     this.#state = 'done'
     if (this.#dataSize > this.#limits.maxParamsBytes) {
@@ -206,9 +206,8 @@ function sizeAt(block: Buffer, at: number, start: number, end: number, what: 'na
 }
 
 const encoder: Encoder = {
-  start: (_requestId: number, status: string, headers: HeaderList, chunk: Uint8Array | undefined): Uint8Array =>
-    encodeHead('HTTP/1.1 ', status, headers, chunk),
-  chunk: (_requestId: number, bytes: Uint8Array): readonly Uint8Array[] => [bytes],
+  start: (_requestId, status, headers, chunk) => encodeHead('HTTP/1.1 ', status, headers, chunk),
+  chunk: (_requestId, bytes) => [bytes],
   end: () => undefined,
   abort: () => undefined,
 }

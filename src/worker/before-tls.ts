@@ -6,8 +6,9 @@
 
 import type { Socket } from 'node:net'
 import { asError } from '../errors.ts'
-import { detect, refusalBytes, withoutTls } from '../protocol/detect.ts'
+import { detect } from '../protocol/detect.ts'
 import { type Endpoint, parseProxyHeader } from '../protocol/proxy-header.ts'
+import { refusalBytes, withoutTls } from '../protocol/wrong-protocol.ts'
 
 export interface BeforeTlsEvents {
   /** A handshake has begun: its bytes are in the socket again. @param source who connected, as the PROXY header says */

@@ -25,7 +25,6 @@ export async function bootApplication(
   const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover(options.appPort) : undefined
   if (wanted === 'fetch') prepareFetchGlobals()
   const loaded = await loadApplication(spec, {
-    interface: wanted,
     tsLoader: options.tsLoader,
     say: (message) => log.info(message),
     listened: async () => (await takeover?.waitForChosen(LISTEN_TIMEOUT_MS)) !== undefined,

@@ -5,8 +5,9 @@
 
 import { asError } from '../errors.ts'
 import type { Protocol } from '../protocol/codec.ts'
-import { type Detected, detect, detectBegun, refusalBytes, wrongProtocol } from '../protocol/detect.ts'
+import { type Detected, detect, detectBegun } from '../protocol/detect.ts'
 import { type Endpoint, parseProxyHeader } from '../protocol/proxy-header.ts'
+import { refusalBytes, wrongProtocol } from '../protocol/wrong-protocol.ts'
 
 export type Verdict =
   | { readonly kind: 'gateway'; readonly protocol: Protocol; readonly bytes: Uint8Array }

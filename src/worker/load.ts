@@ -9,7 +9,6 @@ import { placeOf } from './syntax-error.ts'
 import { importFile, type TsLoader } from './typescript.ts'
 
 export interface LoadSettings {
-  readonly interface: 'auto' | 'tsgi' | 'fetch' | 'node' | 'async'
   readonly tsLoader: TsLoader
   /** Told what an operator may want to know: a file that needed another loader than expected. */
   readonly say?: (message: string) => void
@@ -22,8 +21,6 @@ export interface LoadedExport {
   readonly exported: unknown
   /** `application`, `default`, `api.handler`, `makeApp()`; `` where nothing was exported. */
   readonly exportName: string
-  /** For messages: what the export is. */
-  readonly found: string
   readonly loader: 'node' | 'native' | 'tsx'
 }
 
@@ -53,12 +50,11 @@ export async function loadApplication(spec: string, settings: LoadSettings): Pro
   const picked = pickExport(module, wanted.name)
   if (picked === undefined) {
     if (wanted.name === undefined && (await settings.listened?.()) === true) {
-      return { exported: undefined, exportName: '', found: 'a server that listens', loader }
+      return { exported: undefined, exportName: '', loader }
     }
     throw new TsgiError('TSGI_LOAD', missingExport(file, module, wanted.name))
   }
-  const { exported, exportName } = await settle(picked, wanted, file)
-  return { exported, exportName, found: describe(exported), loader }
+  return { ...(await settle(picked, wanted, file)), loader }
 }
 
 function parseSpec(spec: string): Spec {

@@ -37,6 +37,7 @@ export class Requests {
   readonly #accessLog: AccessLog | undefined
   readonly #begun: Counter
   readonly #responses: Readonly<Record<StatusClass, Counter>>
+  readonly #requestBytes: Counter
   readonly #responseBytes: Counter
   readonly #aborted: Counter
   readonly #applicationErrors: Counter
@@ -68,6 +69,7 @@ export class Requests {
       '4xx': counters.counter('responses.4xx'),
       '5xx': counters.counter('responses.5xx'),
     }
+    this.#requestBytes = counters.counter('requestBytes')
     this.#responseBytes = counters.counter('responseBytes')
     this.#aborted = counters.counter('aborted')
     this.#applicationErrors = counters.counter('applicationErrors')
@@ -144,8 +146,10 @@ export class Requests {
 
   #done(exchange: Exchange): void {
     const { outcome } = exchange
+    const { receivedBytes } = exchange.input
     const group = statusClass(outcome.status)
     if (group !== undefined) this.#responses[group].add(1)
+    if (receivedBytes > 0) this.#requestBytes.add(receivedBytes)
     if (outcome.bytes > 0) this.#responseBytes.add(outcome.bytes)
     if (outcome.aborted) this.#aborted.add(1)
     const durationMs = monotonicMs() - exchange.startedMs

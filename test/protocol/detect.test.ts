@@ -3,15 +3,8 @@ import { createFastcgiResponseParser, encodeFastcgiRequest } from '../../src/cli
 import { collectResponse } from '../../src/client/request.ts'
 import { createScgiResponseParser, encodeScgiRequest } from '../../src/client/scgi.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
-import {
-  type Detected,
-  detect,
-  detectBegun,
-  refusalBytes,
-  remedy,
-  withoutTls,
-  wrongProtocol,
-} from '../../src/protocol/detect.ts'
+import { type Detected, detect, detectBegun } from '../../src/protocol/detect.ts'
+import { refusalBytes, remedy, withoutTls, wrongProtocol } from '../../src/protocol/wrong-protocol.ts'
 
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const request = { params: ['REQUEST_METHOD', 'GET'] }
