@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 import { TsgiError } from './errors.ts'
-import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from './messages.ts'
+import type { MasterMessage, SocketMessage, WorkerBoot, WorkerMessage } from './messages.ts'
 
 const count = z.number().int().nonnegative()
 const amount = z.number().nonnegative()
@@ -54,18 +54,21 @@ const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('reopen-logs') }),
 ])
 
-const handedOver = z.strictObject({
-  connection: z.strictObject({
-    address: z.string(),
-    transport: z.enum(['unix', 'tcp']),
-    highestId: count,
-    requestsPerSecond: amount,
+const socketMessage: z.ZodType<SocketMessage> = z.union([
+  z.strictObject({ listener: count }),
+  z.strictObject({
+    connection: z.strictObject({
+      address: z.string(),
+      transport: z.enum(['unix', 'tcp']),
+      highestId: count,
+      requestsPerSecond: amount,
+    }),
   }),
-})
+])
 
-/** What came with a kept connection; undefined: this message is about something else. */
-export function parseHandedOver(message: unknown): KeptConnection | undefined {
-  return handedOver.safeParse(message).data?.connection
+/** What came over Node's own channel; undefined: not ours, but an application's. */
+export function parseSocketMessage(message: unknown): SocketMessage | undefined {
+  return socketMessage.safeParse(message).data
 }
 
 /** @throws TsgiError TSGI_PROTOCOL_MALFORMED */

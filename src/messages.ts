@@ -3,6 +3,9 @@
  * instants: the two processes share no clock. Listening sockets travel beside it, over Node's own channel.
  */
 
+/** The descriptor of the worker at which these messages go; Node finds the master's end under the same number. */
+export const MESSAGES_FD = 3
+
 /** master to worker */
 export type MasterMessage =
   /** First message of every worker. */
@@ -69,6 +72,9 @@ export interface KeptConnection {
   /** What it brought lately. */
   readonly requestsPerSecond: number
 }
+
+/** What goes with a socket over Node's own channel: a listening one, by its number from 0, or a connection. */
+export type SocketMessage = { readonly listener: number } | { readonly connection: KeptConnection }
 
 export interface ListenerInfo {
   readonly protocol: 'uwsgi' | 'fastcgi' | 'scgi' | 'http' | 'any'

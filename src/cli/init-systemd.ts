@@ -1,7 +1,8 @@
 /** `tsgi init systemd`: a unit that starts, reloads and stops this application. */
 
 import { dirname } from 'node:path'
-import { parseAddress } from '../options/address.ts'
+import type { Address } from '../options/address.ts'
+import { givenAddresses } from '../options/addresses.ts'
 import type { Options } from '../options/table.ts'
 import { type InitTarget, packagePath } from './init-target.ts'
 
@@ -58,11 +59,10 @@ function startSeconds({ bootTimeoutMs }: Options): string {
 
 /** Files that tsgi makes at a path that the options name. */
 function madeFiles({ listener, options }: InitTarget): string[] {
-  const { uwsgi, fastcgi, scgi, http, socket, control, stats, metrics, pidfile, logFile, accessLogFile } = options
-  const texts = [...uwsgi, ...fastcgi, ...scgi, ...http, ...socket, control, stats, metrics]
-  const addresses = [...listener.addresses, ...texts.map((text) => (text === undefined ? '' : parseAddress(text)))]
+  const { pidfile, logFile, accessLogFile } = options
+  const addresses = [...listener.addresses, ...givenAddresses(options)]
   return [
-    ...addresses.flatMap((address) => (typeof address === 'object' && address.kind === 'unix' ? [address.path] : [])),
+    ...addresses.flatMap((address) => (address.kind === 'unix' ? [address.path] : [])),
     ...[pidfile, logFile, accessLogFile].filter((path) => path !== undefined),
   ]
 }
@@ -94,12 +94,9 @@ ${socketGroup === undefined || socketGroup === first ? '' : `SupplementaryGroups
 const FIRST_FREE_PORT = 1024
 
 function capabilities({ options }: InitTarget): string {
-  const { uwsgi, fastcgi, scgi, http, socket, stats, metrics, user } = options
-  const isLow = (text: string | undefined): boolean => {
-    const address = text === undefined ? '' : parseAddress(text)
-    return typeof address === 'object' && address.kind === 'tcp' && address.port > 0 && address.port < FIRST_FREE_PORT
-  }
-  const needed = user === undefined && [...uwsgi, ...fastcgi, ...scgi, ...http, ...socket, stats, metrics].some(isLow)
+  const isLow = (address: Address): boolean =>
+    address.kind === 'tcp' && address.port > 0 && address.port < FIRST_FREE_PORT
+  const needed = options.user === undefined && givenAddresses(options).some(isLow)
   return needed ? `# For a port below ${FIRST_FREE_PORT}.\nAmbientCapabilities=CAP_NET_BIND_SERVICE\n` : ''
 }
 

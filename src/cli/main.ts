@@ -1,11 +1,11 @@
 #!/usr/bin/env node
 /** The `tsgi` command: finds the subcommand, runs it, and ends with its exit code. Nothing else sets one. */
 
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { asError, ERRORS, TsgiError } from '../errors.ts'
 import { CONTROL_COMMANDS } from '../master/control-messages.ts'
 import { nearest } from '../nearest.ts'
+import { packageVersion } from '../package-version.ts'
 import { check } from './check.ts'
 import { ctl } from './ctl.ts'
 import { dev } from './dev.ts'
@@ -125,13 +125,6 @@ function commanderProblem(message: string): string {
 function printProblem(text: string): void {
   const label = paintError('red', 'tsgi:')
   printError(text.replace(/^(?!\s|$)/gm, `${label} `))
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  const version: unknown =
-    typeof manifest === 'object' && manifest !== null ? Reflect.get(manifest, 'version') : undefined
-  return typeof version === 'string' ? version : 'of unknown version'
 }
 
 const exitCode = await main(process.argv.slice(2))

@@ -1,13 +1,12 @@
 /** A master from its first line to its last: what it opens before the workers start, and closes after they left. */
 
-import { readFileSync } from 'node:fs'
-import { z } from 'zod'
 import { monotonicMs } from '../clock.ts'
 import { asError } from '../errors.ts'
 import { onLogFault } from '../log/faults.ts'
 import type { TlsIdentity } from '../messages.ts'
 import type { Reloaded } from '../options/reload.ts'
 import type { Options } from '../options/table.ts'
+import { packageVersion } from '../package-version.ts'
 import type { Failure } from './actions.ts'
 import { takeActivatedFds } from './activation.ts'
 import { createAdmission } from './admission.ts'
@@ -172,7 +171,7 @@ async function openServices(run: MasterRun, master: Master, log: MasterLog, serv
   }
   const admits = createAdmission(() => master.setup.options.allowFrom, log)
   if (stats !== undefined) {
-    const version = packageVersion()
+    const version = `tsgi-${packageVersion()}`
     const service = await openStats({ address: stats, mode: socketMode, admits }, () =>
       uwsgiStats({
         roster: master.roster,
@@ -192,12 +191,6 @@ async function openServices(run: MasterRun, master: Master, log: MasterLog, serv
     services.push(service)
     log.info({ address: service.address }, `metrics are at ${service.address}, path /metrics`)
   }
-}
-
-function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-  const { version } = z.object({ version: z.string() }).parse(manifest)
-  return `tsgi-${version}`
 }
 
 function warnAtStart(log: MasterLog, options: Options, sockets: Sockets): void {

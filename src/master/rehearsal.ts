@@ -5,7 +5,7 @@ import { dirname } from 'node:path'
 import { errorCode } from '../errors.ts'
 import { cannotOpen } from '../log/faults.ts'
 import type { OpenAs } from '../log/logger.ts'
-import { parseAddress } from '../options/address.ts'
+import { givenAddresses } from '../options/addresses.ts'
 import type { Options } from '../options/table.ts'
 import { logFilesOf } from './log-files.ts'
 import { requirePidfilePlace } from './pidfile.ts'
@@ -26,11 +26,7 @@ export function rehearseStart(options: Options): void {
   readTlsFiles(options)
   if (options.pidfile !== undefined) requirePidfilePlace(options.pidfile)
   socketOwnership(options, identity)
-  const { uwsgi, fastcgi, scgi, http, socket, control, stats, metrics } = options
-  for (const text of [...uwsgi, ...fastcgi, ...scgi, ...http, ...socket, control, stats, metrics]) {
-    const address = text === undefined ? '' : parseAddress(text)
-    if (typeof address === 'object' && address.kind === 'unix') requirePlace(address.path)
-  }
+  for (const address of givenAddresses(options)) if (address.kind === 'unix') requirePlace(address.path)
   if (options.accessLogFile !== undefined && options.accessLog !== 'off') requireLog(options.accessLogFile, openAs)
 }
 

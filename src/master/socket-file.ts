@@ -10,13 +10,13 @@ import {
   fstatSync,
   lstatSync,
   openSync,
-  readFileSync,
   type Stats,
   unlinkSync,
 } from 'node:fs'
 import { connect } from 'node:net'
 import { dirname } from 'node:path'
 import { asError, errorCode, TsgiError } from '../errors.ts'
+import { unixSockets } from './socket-tables.ts'
 
 export interface SocketOwnership {
   readonly mode: number
@@ -191,17 +191,7 @@ function nameOf(error: Error): string {
   return errorCode(error) ?? error.message
 }
 
-/**
- * A master that is still starting has bound its socket while nobody listens yet: connecting is refused, but the kernel lists it.
- * /proc/net/unix: Num RefCount Protocol Flags Type St Inode Path; Type 0001 is SOCK_STREAM, St 01 unconnected.
- */
+/** A master that is still starting has bound its socket while nobody listens yet: connecting is refused, but the kernel lists it. */
 function isBoundBySomebody(path: string): boolean {
-  let table: string
-  try {
-    table = readFileSync('/proc/net/unix', 'utf8')
-  } catch {
-    // Not Linux: the refused connection has to do.
-    return false
-  }
-  return table.split('\n').some((line) => line.endsWith(` ${path}`) && / 0001 01 +\d+ /.test(line))
+  return unixSockets().some((each) => each.mayListen && each.path === path)
 }

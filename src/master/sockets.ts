@@ -13,6 +13,8 @@ import { getSystemErrorName } from 'node:util'
 import { asError, TsgiError } from '../errors.ts'
 import type { ListenerInfo } from '../messages.ts'
 import { type Address, formatAddress, parseAddress } from '../options/address.ts'
+import { LISTENER_KEYS, LISTENER_PROTOCOLS, type ListenerKey } from '../options/addresses.ts'
+import type { Options } from '../options/table.ts'
 import { findGroup, findUser } from './accounts.ts'
 import { isNoListener, unixPathOf } from './activation.ts'
 import type { Identity } from './privileges.ts'
@@ -27,17 +29,7 @@ import {
   withPrivateFiles,
 } from './socket-file.ts'
 
-export interface SocketOptions {
-  readonly uwsgi: readonly string[]
-  readonly fastcgi: readonly string[]
-  readonly scgi: readonly string[]
-  readonly http: readonly string[]
-  readonly socket: readonly string[]
-  readonly socketMode: number
-  readonly socketOwner: string | undefined
-  readonly socketGroup: string | undefined
-  readonly backlog: number
-}
+export type SocketOptions = Pick<Options, ListenerKey | 'socketMode' | 'socketOwner' | 'socketGroup'>
 
 /** A bound socket of libuv, of which Node's types know nothing. */
 export interface BoundHandle {
@@ -59,14 +51,6 @@ interface Held {
   /** Of a socket file that we made. */
   readonly file?: { readonly path: string; readonly identity: FileIdentity | undefined }
 }
-
-const PROTOCOLS = [
-  ['uwsgi', 'uwsgi'],
-  ['fastcgi', 'fastcgi'],
-  ['scgi', 'scgi'],
-  ['http', 'http'],
-  ['socket', 'any'],
-] as const
 
 export class Sockets {
   /** By the address as configured. */
@@ -95,8 +79,8 @@ export class Sockets {
     const listeners: Listener[] = []
     const listed = new Set<string>()
     try {
-      for (const [option, protocol] of PROTOCOLS) {
-        for (const text of options[option]) {
+      for (const key of LISTENER_KEYS) {
+        for (const text of options[key]) {
           if (listed.has(text))
             throw new TsgiError('TSGI_BIND', `${text} is listed twice; each address has one protocol`)
           listed.add(text)
@@ -106,7 +90,7 @@ export class Sockets {
           this.#held.set(text, held)
           if (held.file !== undefined) own(held.file.path, ownership)
           const { address, transport, handle } = held
-          listeners.push({ info: { protocol, address, transport }, handle })
+          listeners.push({ info: { protocol: LISTENER_PROTOCOLS[key], address, transport }, handle })
         }
       }
     } catch (thrown) {

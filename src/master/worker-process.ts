@@ -5,8 +5,15 @@ import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
 import { errorCode } from '../errors.ts'
-import { parseHandedOver, parseWorkerMessage } from '../message-schemas.ts'
-import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { parseSocketMessage, parseWorkerMessage } from '../message-schemas.ts'
+import {
+  type KeptConnection,
+  type MasterMessage,
+  MESSAGES_FD,
+  type SocketMessage,
+  type WorkerBoot,
+  type WorkerMessage,
+} from '../messages.ts'
 import type { KillSignal } from './actions.ts'
 import { becomeArguments, type Identity } from './privileges.ts'
 import type { WorkerExit } from './roster.ts'
@@ -34,12 +41,6 @@ export interface WorkerEvents {
   readonly exit: (exit: WorkerExit) => void
 }
 
-/** What goes with a socket over Node's own channel: a listening one, by its number, or a connection. */
-export type SocketMessage = { readonly listener: number } | { readonly connection: KeptConnection }
-
-/** Where Node finds the other end of a pipe in its list of streams, and the worker its descriptor. */
-const CHANNEL_FD = 3
-
 /** A child of the worker may hold the pipe open; the worker is gone all the same. */
 const LAST_WORDS_MS = 250
 
@@ -57,7 +58,7 @@ export class WorkerProcess {
   constructor(child: ChildProcess, events: WorkerEvents, place: string) {
     this.#child = child
     this.#events = events
-    const stream = child.stdio?.[CHANNEL_FD]
+    const stream = child.stdio?.[MESSAGES_FD]
     if (stream instanceof Duplex) {
       this.#channel = new MessageChannel(stream, parseWorkerMessage, {
         message: events.message,
@@ -68,8 +69,8 @@ export class WorkerProcess {
       })
     }
     child.on('message', (message: unknown, handle: unknown) => {
-      const connection = parseHandedOver(message)
-      if (connection !== undefined && isHandle(handle)) events.handedOver(connection, handle)
+      const about = parseSocketMessage(message)
+      if (about !== undefined && 'connection' in about && isHandle(handle)) events.handedOver(about.connection, handle)
     })
     child.on('exit', (code, signal) => this.#exited({ code, signal }))
     child.on('error', (error) => {

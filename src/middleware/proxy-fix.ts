@@ -3,11 +3,12 @@
  * REMOTE_ADDR, HTTPS and HTTP_HOST arrive right. It is behind a load balancer or a CDN in front of that nginx.
  */
 
-import { BlockList, isIPv6 } from 'node:net'
+import { BlockList } from 'node:net'
 import type { Application, Environ } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
 import { plainAnswer } from '../gateway/plain-answer.ts'
 import { variable } from '../gateway/variable.ts'
+import { addNetwork, isListed } from '../networks.ts'
 import { copyEnviron } from './copy-environ.ts'
 import {
   type Address,
@@ -95,7 +96,7 @@ function checkedDepth({ hops, proxies }: ProxyFixOptions): DepthOf {
     return () => hops
   }
   const list = proxyList(proxies ?? [])
-  const isProxy = (address: Address) => list.check(address.ip, isIPv6(address.ip) ? 'ipv6' : 'ipv4')
+  const isProxy = (address: Address) => isListed(address.ip, list)
   return (environ, clients) => {
     const peer = variable(environ, 'REMOTE_ADDR')
     // Without an address the peer is on a Unix socket of this machine.
@@ -112,11 +113,8 @@ function checkedDepth({ hops, proxies }: ProxyFixOptions): DepthOf {
 function proxyList(cidrs: readonly string[]): BlockList {
   const list = new BlockList()
   for (const cidr of cidrs) {
-    const [, ip = '', bits] = /^([0-9A-Fa-f:.]+)(?:\/(\d{1,3}))?$/.exec(cidr) ?? []
-    const family = isIPv6(ip) ? 'ipv6' : 'ipv4'
     try {
-      if (bits === undefined) list.addAddress(ip, family)
-      else list.addSubnet(ip, Number(bits), family)
+      addNetwork(list, cidr)
     } catch (error) {
       throw new TsgiError('TSGI_USAGE', `proxyFix: ${describe(cidr)} is no network; wanted: 10.0.0.0/8`, {
         cause: error,

@@ -1,6 +1,7 @@
 /** What no single option can say: combinations that cannot work. Each rule is one function; all problems are reported at once. */
 
 import { pathTooLong } from './address.ts'
+import { LISTENER_KEYS, SERVICE_KEYS } from './addresses.ts'
 import type { Parsed } from './parsed.ts'
 import type { OptionKey, Options } from './table.ts'
 
@@ -11,9 +12,6 @@ export function findProblems(parsed: Parsed): string[] {
 
 type Rule = (parsed: Parsed) => string[]
 
-const LISTENERS = ['uwsgi', 'fastcgi', 'scgi', 'http', 'socket'] as const
-const ENDPOINTS = ['control', 'stats', 'metrics'] as const
-
 const eachAddressOnce: Rule = ({ options, sources }) => {
   const users = new Map<string, string[]>()
   const note = (key: OptionKey, address: string) => {
@@ -21,8 +19,8 @@ const eachAddressOnce: Rule = ({ options, sources }) => {
     if (address.endsWith(':0')) return
     users.set(address, [...(users.get(address) ?? []), sources[key].name])
   }
-  for (const key of LISTENERS) for (const address of options[key]) note(key, address)
-  for (const key of ENDPOINTS) if (options[key] !== undefined) note(key, options[key])
+  for (const key of LISTENER_KEYS) for (const address of options[key]) note(key, address)
+  for (const key of SERVICE_KEYS) if (options[key] !== undefined) note(key, options[key])
   return [...users]
     .filter(([, names]) => names.length > 1)
     .map(([address, names]) => `${address} is given ${names.length} times: ${names.join(', ')}`)
@@ -31,8 +29,8 @@ const eachAddressOnce: Rule = ({ options, sources }) => {
 /** A path that was relative may have become too long. */
 const unixPathsFit: Rule = ({ options, sources }) => {
   const given = [
-    ...LISTENERS.map((key) => ({ key, texts: options[key] })),
-    ...ENDPOINTS.map((key) => ({ key, texts: [options[key] ?? ''] })),
+    ...LISTENER_KEYS.map((key) => ({ key, texts: options[key] })),
+    ...SERVICE_KEYS.map((key) => ({ key, texts: [options[key] ?? ''] })),
   ]
   return given.flatMap(({ key, texts }) =>
     texts
@@ -48,7 +46,7 @@ const jitterNeedsMaxRequests: Rule = ({ options, sources }) => {
 
 const socketOwnershipNeedsUnixSocket: Rule = ({ options, sources }) => {
   const given = (['socketMode', 'socketOwner', 'socketGroup'] as const).filter((key) => isGivenHere(sources[key].kind))
-  const addresses = LISTENERS.flatMap((key) => options[key])
+  const addresses = LISTENER_KEYS.flatMap((key) => options[key])
   if (given.length === 0 || addresses.length === 0 || addresses.some((address) => address.startsWith('unix:')))
     return []
   return given.map((key) => `${sources[key].name}: none of the listeners is a Unix socket that tsgi creates`)
@@ -77,7 +75,7 @@ const tlsIsWhole: Rule = ({ options, sources }) => {
   if (tlsCert === undefined && tlsClientCa !== undefined) return [`${sources.tlsClientCa.name}: needs --tls-cert too`]
   if (tlsCert === undefined) return []
   if (tlsKey === undefined) return [`${sources.tlsCert.name}: needs --tls-key beside it`]
-  const addresses = LISTENERS.flatMap((key) => options[key])
+  const addresses = LISTENER_KEYS.flatMap((key) => options[key])
   if (addresses.length === 0 || addresses.some((address) => !address.startsWith('unix:'))) return []
   return [`${sources.tlsCert.name}: none of the listeners is TCP, and Unix sockets speak no TLS`]
 }
@@ -99,7 +97,7 @@ function isGivenHere(kind: string): boolean {
 
 /** For a command that serves: somebody must be able to reach it. */
 export function requireListener(options: Options): string[] {
-  if (LISTENERS.some((key) => options[key].length > 0)) return []
+  if (LISTENER_KEYS.some((key) => options[key].length > 0)) return []
   return [
     'nothing to listen on: say --uwsgi /run/app.sock, --fastcgi, --scgi or --socket ADDR for a front server, or --http 127.0.0.1:8000',
   ]

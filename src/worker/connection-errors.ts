@@ -1,4 +1,4 @@
-/** What is said of connections that end before they should. */
+/** What is said of connections, and of request bodies, that end before they should. */
 
 import { TsgiError } from '../errors.ts'
 
@@ -12,3 +12,7 @@ export const silent = (name: string, midRequest: boolean, limitMs: number): Tsgi
     'TSGI_PROTOCOL_TRUNCATED',
     `${name}: ${midRequest ? 'an incomplete request head' : 'nothing'} came within ${limitMs} ms (--read-timeout)`,
   )
+
+export const BODY_CUT = 'the connection ended before the request body did'
+
+export const bodyStalled = (limitMs: number): string => `the request body stalled for ${limitMs} ms (--read-timeout)`

@@ -8,7 +8,7 @@ import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { RequestsById } from '../protocol/requests-by-id.ts'
-import { clientLeft, silent, truncated } from './connection-errors.ts'
+import { BODY_CUT, bodyStalled, clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { holdsBack } from './hold-back.ts'
@@ -134,7 +134,7 @@ export class Connection implements TransportEvents, Carrier {
       return
     }
     for (const request of this.#open.list()) {
-      if (!request.bodyComplete) request.failBody('the connection ended before the request body did')
+      if (!request.bodyComplete) request.failBody(BODY_CUT)
       else if (!this.#host.halfCloseAborts) continue
       request.exchange.abort(clientLeft())
     }
@@ -267,8 +267,10 @@ export class Connection implements TransportEvents, Carrier {
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
-    if (this.#state === 'leaving') this.#sweepsLeaving++
-    if (this.#state === 'leaving') this.handOver()
+    if (this.#state === 'leaving') {
+      this.#sweepsLeaving++
+      this.handOver()
+    }
     // Browsers open connections that they never use: no drain waits for them.
     const unused = this.#protocol === undefined && !this.#midRequest
     this.#waitingSinceMs ??= nowMs
@@ -276,7 +278,7 @@ export class Connection implements TransportEvents, Carrier {
     if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
     if (limitMs === 0 || waitedMs < limitMs) return
     for (const request of this.#open.list()) {
-      if (request.wantsBody) request.failBody(`the request body stalled for ${limitMs} ms (--read-timeout)`)
+      if (request.wantsBody) request.failBody(bodyStalled(limitMs))
     }
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
@@ -287,8 +289,7 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Closes where nothing has come for so long and nothing is awaited. */
   closeIdle(nowMs: number, limitMs: number): void {
-    const waitedMs = nowMs - (this.#waitingSinceMs ?? nowMs)
-    if (this.idle && waitedMs >= limitMs) this.#transport.end()
+    if (this.idle && nowMs - (this.#waitingSinceMs ?? nowMs) >= limitMs) this.#transport.end()
   }
 
   /** @param reason the worker goes; what is open ends now */
@@ -325,12 +326,11 @@ export class Connection implements TransportEvents, Carrier {
   /** Before the application was called it never is; later, its body turned out to contradict what was announced. */
   #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean, nowMs: number): void {
     const running = this.#open.get(requestId)
-    if (running === undefined) {
-      this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
-      return
+    if (running === undefined) this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
+    else {
+      running.bodyComplete = true
+      running.exchange.input.fail(error)
     }
-    running.bodyComplete = true
-    running.exchange.input.fail(error)
   }
 
   #closeRequest({ requestId }: OpenRequest): void {

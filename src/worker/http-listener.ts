@@ -9,6 +9,7 @@ import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
+import { BODY_CUT, bodyStalled, clientLeft } from './connection-errors.ts'
 import { HttpSink } from './http-sink.ts'
 import { hasBody, UpgradeRequest, withoutUpgrade } from './http-upgrade.ts'
 import { variablesOf } from './http-variables.ts'
@@ -104,9 +105,7 @@ export class HttpListener {
     if (readTimeoutMs === 0) return
     for (const [exchange, { sink }] of this.#open) {
       if (sink.stalledMs(nowMs) < readTimeoutMs) continue
-      exchange.input.fail(
-        new TsgiError('TSGI_INPUT_TRUNCATED', `the request body stalled for ${readTimeoutMs} ms (--read-timeout)`),
-      )
+      exchange.input.fail(new TsgiError('TSGI_INPUT_TRUNCATED', bodyStalled(readTimeoutMs)))
     }
   }
 
@@ -135,13 +134,13 @@ export class HttpListener {
     request.on('end', () => exchange.input.end())
     // Also long after the response.
     request.on('close', () => {
-      if (!request.complete) exchange.input.fail(truncated())
+      if (!request.complete) exchange.input.fail(bodyCut())
     })
     response.on('close', () => {
       this.#open.delete(exchange)
       if (exchange.ended) return
-      if (!request.complete) exchange.input.fail(truncated())
-      exchange.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection'))
+      if (!request.complete) exchange.input.fail(bodyCut())
+      exchange.abort(clientLeft())
     })
     this.#admit(exchange, request)
   }
@@ -181,5 +180,4 @@ export class HttpListener {
   }
 }
 
-const truncated = (): TsgiError =>
-  new TsgiError('TSGI_INPUT_TRUNCATED', 'the connection ended before the request body did')
+const bodyCut = (): TsgiError => new TsgiError('TSGI_INPUT_TRUNCATED', BODY_CUT)

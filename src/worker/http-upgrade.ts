@@ -6,10 +6,10 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { HeaderList, Upgraded } from '../application.ts'
-import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { encodeHead } from '../protocol/response-head.ts'
+import { clientLeft } from './connection-errors.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
@@ -103,7 +103,7 @@ export class UpgradeRequest implements Sink {
   }
 
   #leave(): void {
-    this.#exchange?.abort(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client closed the connection'))
+    this.#exchange?.abort(clientLeft())
   }
 }
 

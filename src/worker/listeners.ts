@@ -5,11 +5,11 @@
 
 import { type AddressInfo, type BlockList, createServer, type Server, type Socket } from 'node:net'
 import { getSystemErrorName } from 'node:util'
-import { mayConnect } from '../allowed-peers.ts'
 import { errorCode, TsgiError } from '../errors.ts'
 import type { Log } from '../log/logger.ts'
 import { createRateLimit, REPEAT_INTERVAL_MS } from '../log/rate-limit.ts'
 import type { ListenerInfo, TlsIdentity } from '../messages.ts'
+import { isListed } from '../networks.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import type { Proxied } from './first-bytes.ts'
@@ -184,7 +184,7 @@ export class Listeners {
   /** @param peer undefined where it has left already: a balancer's check, as often as not, and nothing to talk about */
   #allows(peer: string | undefined, listener: ListenerInfo): boolean {
     if (peer === undefined) return false
-    if (mayConnect(peer, this.#settings.allowed)) return true
+    if (isListed(peer, this.#settings.allowed)) return true
     const message = `${peer} may not connect to ${listener.address} (--allow-from)`
     this.#say(message, (suppressed) => this.#settings.log.warn({ listener: listener.address, suppressed }, message))
     return false

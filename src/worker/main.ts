@@ -9,16 +9,20 @@ import { sayFarewell } from '../interfaces/farewell.ts'
 import type { LoadedApplication } from '../interfaces/registry.ts'
 import { onLogFault } from '../log/faults.ts'
 import { createLog, type Log } from '../log/logger.ts'
-import { parseHandedOver, parseMasterMessage } from '../message-schemas.ts'
-import type { KeptConnection, MasterMessage, WorkerBoot, WorkerMessage } from '../messages.ts'
+import { parseMasterMessage, parseSocketMessage } from '../message-schemas.ts'
+import {
+  type KeptConnection,
+  type MasterMessage,
+  MESSAGES_FD,
+  type WorkerBoot,
+  type WorkerMessage,
+} from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
 import { stackOf } from './own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
 import { Worker } from './worker.ts'
-
-const CHANNEL_FD = 3
 
 /** Once the master is gone: what the application has to do at the end may take this long, and nobody else would end it. */
 const ORPHANED_MS = 5000
@@ -34,7 +38,7 @@ type Channel = MessageChannel<MasterMessage, WorkerMessage>
 function main(): void {
   let worker: Worker | undefined
   let log: Log | undefined
-  const channel: Channel = new MessageChannel(new Socket({ fd: CHANNEL_FD }), parseMasterMessage, {
+  const channel: Channel = new MessageChannel(new Socket({ fd: MESSAGES_FD }), parseMasterMessage, {
     message: (message) => {
       switch (message.kind) {
         case 'boot':
@@ -120,10 +124,10 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       },
     })
     process.on('message', (message: unknown, handle: unknown) => {
-      const index = indexOf(message)
-      if (index !== undefined) worker.takeSocket(index, handle)
-      const kept = parseHandedOver(message)
-      if (kept !== undefined && isRawHandle(handle)) worker.takeConnection(kept, handle)
+      const about = parseSocketMessage(message)
+      if (about === undefined) return
+      if ('listener' in about) worker.takeSocket(about.listener, handle)
+      else if (isRawHandle(handle)) worker.takeConnection(about.connection, handle)
     })
     await loaded.startup?.((error) => log.error({ err: error }, 'the lifespan of the application ended with an error'))
     await worker.start()
@@ -148,12 +152,6 @@ function passOn(handle: RawHandle, connection: KeptConnection, sent: () => void)
   if (process.send === undefined || !process.connected) sent()
   // Whether it arrived or not, it is closed here: then the front server sees a connection that ended between two requests.
   else process.send({ connection }, sendable, {}, () => sent())
-}
-
-/** The message in which a socket comes: `{ listener: 0 }`; anything else on this channel is an application's. */
-function indexOf(message: unknown): number | undefined {
-  if (typeof message !== 'object' || message === null || !('listener' in message)) return undefined
-  return typeof message.listener === 'number' ? message.listener : undefined
 }
 
 async function leave(channel: Channel, loaded: LoadedApplication, log: Log): Promise<void> {

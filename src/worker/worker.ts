@@ -1,6 +1,5 @@
 /** One worker: its application, its sockets, its clock. What the master asks of it is one method each. */
 
-import { allowedPeers } from '../allowed-peers.ts'
 import { monotonicMs } from '../clock.ts'
 import { TsgiError } from '../errors.ts'
 import type { Handler } from '../gateway/request-source.ts'
@@ -8,6 +7,7 @@ import { createAccessLog } from '../log/access-log.ts'
 import type { Log } from '../log/logger.ts'
 import type { KeptConnection, Tick, WorkerBoot, WorkerMessage } from '../messages.ts'
 import { Counters } from '../metrics/counters.ts'
+import { allowedPeers } from '../networks.ts'
 import type { Options } from '../options/table.ts'
 import { Connections, type PassOn } from './connections.ts'
 import { exchangeSettings } from './exchange-settings.ts'

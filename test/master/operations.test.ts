@@ -299,7 +299,7 @@ describe('sockets that the process was started with', () => {
     const none = { fastcgi: [], scgi: [], http: [], socket: [], socketOwner: undefined, socketGroup: undefined }
     const sockets = new Sockets(undefined, [])
     onTestFinished(() => sockets.keepOnly([]))
-    const [systemd] = await sockets.bind({ uwsgi: [path], ...none, socketMode: 0o600, backlog: 10 })
+    const [systemd] = await sockets.bind({ uwsgi: [path], ...none, socketMode: 0o600 })
     return systemd?.handle.fd ?? -1
   }
 

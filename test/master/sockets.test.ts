@@ -11,7 +11,7 @@ const isRoot = process.getuid?.() === 0
 
 function options(changes: Partial<SocketOptions>): SocketOptions {
   const none = { uwsgi: [], fastcgi: [], scgi: [], http: [], socket: [] }
-  return { ...none, socketMode: 0o660, socketOwner: undefined, socketGroup: undefined, backlog: 10, ...changes }
+  return { ...none, socketMode: 0o660, socketOwner: undefined, socketGroup: undefined, ...changes }
 }
 
 function open(): Sockets {
