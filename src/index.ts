@@ -1,4 +1,5 @@
-/** The public API of tsgi: re-exports only. */
+/// <reference types="node" preserve="true" />
+/** The public API of tsgi: re-exports only. TypeScript 6 and later look for the types of Node where they are asked for alone. */
 
 export type * from './application.ts'
 export { ERRORS, type ErrorCode, type ErrorKind, TsgiError } from './errors.ts'
