@@ -14,9 +14,9 @@ export {
   type Send,
   UnsupportedScope,
   type WebSocketScope,
-} from './interfaces/async-types.ts'
+} from './interfaces/async/types.ts'
 export { fromAsync, fromFetch, fromNode } from './interfaces/convert.ts'
-export type { FetchContext, FetchEnv, FetchHandler } from './interfaces/fetch.ts'
+export type { FetchContext, FetchEnv, FetchHandler } from './interfaces/fetch/fetch.ts'
 export { fetchHandler, type NodeListener, nodeListener } from './interfaces/marks.ts'
 export { toAsync } from './interfaces/to-async.ts'
 export { toFetch } from './interfaces/to-fetch.ts'

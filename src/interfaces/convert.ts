@@ -3,9 +3,9 @@
 import http from 'node:http'
 import type { Application } from '../application.ts'
 import { handlerApplication } from '../gateway/environ-source.ts'
-import { asyncInterface } from './async.ts'
-import type { AsyncApp } from './async-types.ts'
-import { type FetchHandler, type FetchObject, handlerOfFetch } from './fetch.ts'
+import { asyncInterface } from './async/interface.ts'
+import type { AsyncApp } from './async/types.ts'
+import { type FetchHandler, type FetchObject, handlerOfFetch } from './fetch/fetch.ts'
 import type { NodeListener } from './marks.ts'
 import { handlerOfServer } from './node/listener.ts'
 

@@ -1,7 +1,7 @@
 /** Ways to say which interface a plain function speaks: functions look alike, and their `length` says nothing. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { FetchHandler } from './fetch.ts'
+import type { FetchHandler } from './fetch/fetch.ts'
 
 const MARK: unique symbol = Symbol.for('tsgi.interface')
 

@@ -4,7 +4,7 @@ import type { Application, HeaderList } from '../application.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { type AsyncApp, asyncApp, type Receive, type Send } from './async-types.ts'
+import { type AsyncApp, asyncApp, type Receive, type Send } from './async/types.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOfEnviron } from './embedded.ts'
 
 export function toAsync(application: Application, options: EmbeddedOptions = {}): AsyncApp {

@@ -5,7 +5,7 @@ import type { Exchange } from '../gateway/exchange.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
-import type { FetchEnv } from './fetch.ts'
+import type { FetchEnv } from './fetch/fetch.ts'
 
 export function toFetch(
   application: Application,

@@ -5,7 +5,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import { expect, test } from 'vitest'
 import type { Environ } from '../../src/application.ts'
 import { requestInMemory } from '../../src/gateway/memory.ts'
-import { asyncApp } from '../../src/interfaces/async-types.ts'
+import { asyncApp } from '../../src/interfaces/async/types.ts'
 import { fromAsync } from '../../src/interfaces/convert.ts'
 import { until } from '../support/until.ts'
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
-import { asyncInterface } from '../../src/interfaces/async.ts'
-import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async-types.ts'
+import { asyncInterface } from '../../src/interfaces/async/interface.ts'
+import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async/types.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const unexpected = (error: Error): never => {

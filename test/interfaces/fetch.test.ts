@@ -1,10 +1,10 @@
 import { inspect } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
-import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch.ts'
-import { prepareFetchGlobals } from '../../src/interfaces/fetch-globals.ts'
-import { NativeRequest, NativeResponse } from '../../src/interfaces/native-fetch.ts'
-import { requestUrl } from '../../src/interfaces/request-url.ts'
+import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch/fetch.ts'
+import { prepareFetchGlobals } from '../../src/interfaces/fetch/globals.ts'
+import { NativeRequest, NativeResponse } from '../../src/interfaces/fetch/native.ts'
+import { requestUrl } from '../../src/interfaces/fetch/request-url.ts'
 
 prepareFetchGlobals()
 

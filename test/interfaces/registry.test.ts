@@ -6,7 +6,7 @@ import { Hono } from 'hono'
 import multer from 'multer'
 import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
-import { asyncApp } from '../../src/interfaces/async-types.ts'
+import { asyncApp } from '../../src/interfaces/async/types.ts'
 import { fetchHandler, nodeListener } from '../../src/interfaces/marks.ts'
 import { detectInterface, loadInterface } from '../../src/interfaces/registry.ts'
 

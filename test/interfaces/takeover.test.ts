@@ -7,8 +7,8 @@ import express from 'express'
 import fastify from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { answerInMemory } from '../../src/gateway/memory.ts'
+import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/node/takeover.ts'
 import { loadInterface } from '../../src/interfaces/registry.ts'
-import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/takeover.ts'
 
 let takeover: ListenTakeover
 beforeEach(() => {

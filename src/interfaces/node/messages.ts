@@ -4,11 +4,11 @@ import diagnosticsChannel from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type http from 'node:http'
 import { asError, TsgiError } from '../../errors.ts'
-import { takeClosing } from '../takeover.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { EXCHANGE, type Exchange, type GatewayResponse, type Messages } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
 import { BodyFeed, closeUnread, type GatewayRequest } from './request.ts'
+import { takeClosing } from './takeover.ts'
 
 const NEED_DRAIN = responseSymbol('kNeedDrain')
 /** Node 24 and later keep in a member what Node before works out. */

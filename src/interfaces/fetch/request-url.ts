@@ -1,8 +1,8 @@
 /** The URL of a request as the platform's Request gives it: absolute and normalised. */
 
-import { describe, TsgiError } from '../errors.ts'
-import { withoutOrigin } from '../gateway/path.ts'
-import type { RequestVariables } from '../gateway/request-source.ts'
+import { describe, TsgiError } from '../../errors.ts'
+import { withoutOrigin } from '../../gateway/path.ts'
+import type { RequestVariables } from '../../gateway/request-source.ts'
 
 /** Hosts and targets that `new URL` would give back as they are: parsing costs more than all the rest of a request. */
 const PLAIN_HOST = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?$/

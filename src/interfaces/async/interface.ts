@@ -1,14 +1,14 @@
 /** `(scope, receive, send)` as a Handler, with the two ends of its life. */
 
-import type { Body, Environ, StartResponse } from '../application.ts'
-import { plainAnswer } from '../gateway/plain-answer.ts'
-import type { Handler, RequestSource } from '../gateway/request-source.ts'
-import { runHttp } from './async-http.ts'
-import { Lifespan } from './async-lifespan.ts'
-import { connectionScope } from './async-scope.ts'
-import type { AsyncApp, HttpScope, WebSocketScope } from './async-types.ts'
-import { runWebSocket } from './async-websocket.ts'
-import { isUpgrade, refuseUpgrade } from './node/upgrade.ts'
+import type { Body, Environ, StartResponse } from '../../application.ts'
+import { plainAnswer } from '../../gateway/plain-answer.ts'
+import type { Handler, RequestSource } from '../../gateway/request-source.ts'
+import { isUpgrade, refuseUpgrade } from '../node/upgrade.ts'
+import { runHttp } from './http.ts'
+import { Lifespan } from './lifespan.ts'
+import { connectionScope } from './scope.ts'
+import type { AsyncApp, HttpScope, WebSocketScope } from './types.ts'
+import { runWebSocket } from './websocket.ts'
 import { handshakeFault, subprotocolsOf } from './websocket-handshake.ts'
 import { WebSockets } from './websockets.ts'
 

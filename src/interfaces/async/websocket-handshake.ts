@@ -1,10 +1,10 @@
 /** The handshake of a WebSocket (RFC 6455 section 4.2): what the client asks for, and what an application may answer. */
 
-import type { Environ, HeaderList } from '../application.ts'
-import { describe, TsgiError } from '../errors.ts'
-import { TOKEN } from '../gateway/grammar.ts'
-import { checkHead } from '../gateway/head-checks.ts'
-import { isHopByHop } from '../gateway/hop-by-hop.ts'
+import type { Environ, HeaderList } from '../../application.ts'
+import { describe, TsgiError } from '../../errors.ts'
+import { TOKEN } from '../../gateway/grammar.ts'
+import { checkHead } from '../../gateway/head-checks.ts'
+import { isHopByHop } from '../../gateway/hop-by-hop.ts'
 
 /** Null: the handshake is a WebSocket one of RFC 6455; else why it is not. Checked while an HTTP answer is possible. */
 export function handshakeFault(environ: Environ): string | null {

@@ -1,12 +1,12 @@
 /** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
 
-import type { Body, HeaderList, StartResponse, Status, Write } from '../application.ts'
-import { describe } from '../errors.ts'
-import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
-import type { RequestSource } from '../gateway/request-source.ts'
+import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
+import { describe } from '../../errors.ts'
+import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
+import { statusLine } from '../status-line.ts'
 import { LazyResponse, type PlainResponse } from './lazy-response.ts'
-import { NativeResponse } from './native-fetch.ts'
-import { statusLine } from './status-line.ts'
+import { NativeResponse } from './native.ts'
 
 const NOTHING: readonly Uint8Array[] = []
 

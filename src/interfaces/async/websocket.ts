@@ -1,15 +1,15 @@
 /** One WebSocket of an async application: its messages, held and passed on, from connect to disconnect. */
 
 import type { RawData, WebSocket } from 'ws'
-import type { Body, StartResponse, Upgraded, Write } from '../application.ts'
-import { asError, describe } from '../errors.ts'
-import { isBytes } from '../gateway/chunk.ts'
-import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
-import { plainAnswer } from '../gateway/plain-answer.ts'
-import type { RequestSource } from '../gateway/request-source.ts'
-import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './async-types.ts'
+import type { Body, StartResponse, Upgraded, Write } from '../../application.ts'
+import { asError, describe } from '../../errors.ts'
+import { isBytes } from '../../gateway/chunk.ts'
+import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
+import { plainAnswer } from '../../gateway/plain-answer.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
+import { statusLine } from '../status-line.ts'
 import { clientDisconnected, isClientDisconnected, mayGoUnheard } from './client-left.ts'
-import { statusLine } from './status-line.ts'
+import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './types.ts'
 import { type Acceptance, checkAcceptance } from './websocket-handshake.ts'
 import type { WebSockets } from './websockets.ts'
 

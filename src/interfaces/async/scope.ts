@@ -1,9 +1,9 @@
 /** What an environ says, as the scope of an async application. */
 
-import type { Environ, HeaderList } from '../application.ts'
-import type { RequestSource } from '../gateway/request-source.ts'
-import { rawPath, strictText } from '../gateway/text.ts'
-import type { ConnectionScope } from './async-types.ts'
+import type { Environ, HeaderList } from '../../application.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
+import { rawPath, strictText } from '../../gateway/text.ts'
+import type { ConnectionScope } from './types.ts'
 
 export const TSGI = { version: '1.0', spec_version: '2.5' } as const
 

@@ -1,8 +1,8 @@
 /** The async interface: scope, receive, send (ASGI 3, in TypeScript). Types, and `asyncApp`. */
 
-import type { ByteString, Environ, HeaderList } from '../application.ts'
-import { describe } from '../errors.ts'
-import { mark } from './marks.ts'
+import type { ByteString, Environ, HeaderList } from '../../application.ts'
+import { describe } from '../../errors.ts'
+import { mark } from '../marks.ts'
 
 export interface BaseScope {
   readonly tsgi: { readonly version: '1.0'; readonly spec_version: '2.5' }

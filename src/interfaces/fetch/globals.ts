@@ -2,7 +2,7 @@
 
 import { LazyRequest } from './lazy-request.ts'
 import { LazyResponse } from './lazy-response.ts'
-import { NativeRequest, NativeResponse, nativeFetch, standInFor } from './native-fetch.ts'
+import { NativeRequest, NativeResponse, nativeFetch, standInFor } from './native.ts'
 
 /** `new Request(request)` and `fetch(request)` must accept ours, which only look like the platform's. */
 class GatewayRequest extends NativeRequest {

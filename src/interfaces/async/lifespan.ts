@@ -1,8 +1,8 @@
 /** lifespan of an async application: started before the worker is ready, ended after it has drained. */
 
-import { asError, describe } from '../errors.ts'
-import { TSGI } from './async-scope.ts'
-import { type AsyncApp, type Messages, UnsupportedScope } from './async-types.ts'
+import { asError, describe } from '../../errors.ts'
+import { TSGI } from './scope.ts'
+import { type AsyncApp, type Messages, UnsupportedScope } from './types.ts'
 
 type Received = Messages['lifespan']['receive']
 type Sent = Messages['lifespan']['send']

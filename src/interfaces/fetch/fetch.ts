@@ -1,12 +1,12 @@
 /** `{ fetch(request, env, ctx) }` as a Handler. */
 
-import type { Environ } from '../application.ts'
-import { lazyProperty } from '../gateway/lazy-property.ts'
-import { plainAnswer } from '../gateway/plain-answer.ts'
-import { isPromiseLike } from '../gateway/promise-like.ts'
-import type { Handler, RequestSource } from '../gateway/request-source.ts'
-import { sendResponse } from './fetch-response.ts'
+import type { Environ } from '../../application.ts'
+import { lazyProperty } from '../../gateway/lazy-property.ts'
+import { plainAnswer } from '../../gateway/plain-answer.ts'
+import { isPromiseLike } from '../../gateway/promise-like.ts'
+import type { Handler, RequestSource } from '../../gateway/request-source.ts'
 import { LazyRequest } from './lazy-request.ts'
+import { sendResponse } from './response.ts'
 
 /** The second argument: what Hono shows as `c.env`. */
 export interface FetchEnv {

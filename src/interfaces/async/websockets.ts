@@ -2,13 +2,13 @@
 
 import http from 'node:http'
 import { type WebSocket, WebSocketServer } from 'ws'
-import type { Upgraded } from '../application.ts'
-import { asBuffer } from '../as-buffer.ts'
-import type { RequestSource } from '../gateway/request-source.ts'
+import type { Upgraded } from '../../application.ts'
+import { asBuffer } from '../../as-buffer.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
+import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
+import { requestConstructor } from '../node/request.ts'
+import { upgradeRequest } from '../node/upgrade.ts'
 import { clientDisconnected } from './client-left.ts'
-import { hasNoneOpen, hasOpen, type Leaving } from './farewell.ts'
-import { requestConstructor } from './node/request.ts'
-import { upgradeRequest } from './node/upgrade.ts'
 import type { Acceptance } from './websocket-handshake.ts'
 
 /** Below the 60 s after which nginx closes a silent connection (uwsgi_read_timeout, proxy_read_timeout). */

@@ -3,9 +3,9 @@
  * through a real Request, made once, when it is first asked for.
  */
 
-import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
+import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
 import { LazyHeaders } from './lazy-headers.ts'
-import { delegate, NativeRequest } from './native-fetch.ts'
+import { delegate, NativeRequest } from './native.ts'
 import { requestUrl } from './request-url.ts'
 
 const decoder = new TextDecoder()

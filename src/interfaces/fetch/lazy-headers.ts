@@ -1,9 +1,9 @@
 /** The Headers of a request, read from the variables; a real Headers object is made when more than reading is asked. */
 
 import { type InspectOptions, inspect } from 'node:util'
-import type { RequestSource } from '../gateway/request-source.ts'
-import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
-import { delegate } from './native-fetch.ts'
+import type { RequestSource } from '../../gateway/request-source.ts'
+import { headerVariable, isUnambiguous } from '../../gateway/variable-names.ts'
+import { delegate } from './native.ts'
 
 const MAX_REMEMBERED = 1024
 const keys = new Map<string, string>()

@@ -3,9 +3,9 @@
  * application asks beyond status, headers and body goes through a real Response, made once.
  */
 
-import type { HeaderList } from '../application.ts'
-import { TOKEN } from '../gateway/grammar.ts'
-import { delegate, NativeResponse, standInFor } from './native-fetch.ts'
+import type { HeaderList } from '../../application.ts'
+import { TOKEN } from '../../gateway/grammar.ts'
+import { delegate, NativeResponse, standInFor } from './native.ts'
 
 type Pairs = [name: string, value: string][]
 type WholeBody = string | Uint8Array | null

@@ -1,12 +1,12 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
-import type { Body, StartResponse, Write } from '../application.ts'
-import { asError, describe } from '../errors.ts'
-import { withoutHopByHop } from '../gateway/hop-by-hop.ts'
-import { mayHaveBody, type RequestSource } from '../gateway/request-source.ts'
-import type { AsyncApp, HttpScope, Messages } from './async-types.ts'
+import type { Body, StartResponse, Write } from '../../application.ts'
+import { asError, describe } from '../../errors.ts'
+import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
+import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
+import { statusLine } from '../status-line.ts'
 import { mayGoUnheard } from './client-left.ts'
-import { statusLine } from './status-line.ts'
+import type { AsyncApp, HttpScope, Messages } from './types.ts'
 
 type Received = Messages['http']['receive']
 type Sent = Messages['http']['send']
