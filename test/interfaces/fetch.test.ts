@@ -1,5 +1,8 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
 import { inspect } from 'node:util'
-import { describe, expect, test } from 'vitest'
+import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch/fetch.ts'
 import { prepareFetchGlobals } from '../../src/interfaces/fetch/globals.ts'
@@ -556,4 +559,45 @@ test('waitUntil is waited for after the response, and its rejection is told', as
 
 test('CONNECT and TRACK, which no Request can name, are 405', async () => {
   expect((await ask(() => new Response(), { method: 'TRACK' })).status).toBe(405)
+})
+
+describe('what fetch gave is sent on as it is read:', () => {
+  const answers: Readonly<Record<string, readonly [coding: string, body: Buffer]>> = {
+    '/gzip': ['gzip', gzipSync('plain text')],
+    '/two': ['deflate, br', brotliCompressSync(deflateSync('plain text'))],
+    '/other': ['rot13', Buffer.from('plain text')],
+  }
+  const upstream = createServer((request, response) => {
+    const [coding, body] = answers[request.url ?? ''] ?? ['', Buffer.alloc(0)]
+    response.writeHead(200, { 'content-encoding': coding, 'content-length': body.length, 'x-a': 'b' }).end(body)
+  })
+  beforeAll(() => once(upstream.listen(0, '127.0.0.1'), 'listening'))
+  afterAll(() => {
+    upstream.close()
+    upstream.closeAllConnections()
+  })
+  const urlOf = (path: string): string => {
+    const address = upstream.address()
+    return typeof address === 'object' && address !== null ? `http://127.0.0.1:${address.port}${path}` : ''
+  }
+
+  test.each(['/gzip', '/two'])('of %s neither the coding is named nor its length', async (path) => {
+    const { text, headers } = await ask(() => fetch(urlOf(path)))
+    expect(text).toBe('plain text')
+    const names = headers.map(([name]) => name)
+    expect(names).toContain('x-a')
+    expect(names).not.toContain('content-encoding')
+    expect(names).not.toContain('content-length')
+  })
+
+  test('a coding that fetch does not undo stays', async () => {
+    const { text, headers } = await ask(() => fetch(urlOf('/other')))
+    expect([text, headers.find(([name]) => name === 'content-encoding')?.[1]]).toEqual(['plain text', 'rot13'])
+  })
+
+  test('the headers of a Response that the application made are its own', async () => {
+    const encoded = gzipSync('x')
+    const { body, headers } = await ask(() => new NativeResponse(encoded, { headers: { 'content-encoding': 'gzip' } }))
+    expect([Buffer.from(body), headers[0]]).toEqual([encoded, ['content-encoding', 'gzip']])
+  })
 })

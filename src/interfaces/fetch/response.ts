@@ -22,7 +22,9 @@ export function sendResponse(
   const plain: PlainResponse = LazyResponse.plain(response) ?? {
     status: response.status,
     statusText: response.statusText,
-    headers: [...response.headers],
+    headers: isDecoded(response)
+      ? [...response.headers].filter(([name]) => !OF_CODING.has(name))
+      : [...response.headers],
     body: response.body,
   }
   const { body } = plain
@@ -34,6 +36,18 @@ export function sendResponse(
     return [typeof body === 'string' ? Buffer.from(body) : body]
   }
   return sendStream(body, status, headers, source, startResponse)
+}
+
+/** What Node's fetch undoes. */
+const UNDONE = /^(?:\s*(?:gzip|x-gzip|deflate|br)\s*(?:,|$))+$/i
+const OF_CODING = new Set(['content-encoding', 'content-length'])
+
+/**
+ * What `fetch` gave has the decoded body below the headers of the encoded one (Fetch standard, "handle content codings"): sent on
+ * as it is, a client would decode it a second time.
+ */
+function isDecoded(response: Response): boolean {
+  return Boolean(response.url) && response.body !== null && UNDONE.test(response.headers.get('content-encoding') ?? '')
 }
 
 /** Libraries bring Response classes of their own (`@whatwg-node/fetch` below GraphQL Yoga): what has the members is one. */
