@@ -1,5 +1,6 @@
 /** `tsgi.file_wrapper` (PEP 3333, "Optional Platform-Specific File Handling"): nothing is opened before it is iterated. */
 
+import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 import type { FileBody, FileLike, FileRef, FileWrapper } from '../application.ts'
 import { describe } from '../errors.ts'
@@ -13,9 +14,21 @@ export const fileWrapper: FileWrapper = (file, blockSize = BLOCK_BYTES) => {
       `tsgi.file_wrapper: the block size must be a positive number of bytes, not ${describe(blockSize)}`,
     )
   }
-  if ('path' in file) return new PathBody(file, blockSize)
-  if (typeof file.read === 'function') return new ReaderBody(file, blockSize)
+  if (typeof file === 'object' && file !== null) {
+    if ('path' in file) {
+      checkOffset('start', file.start)
+      if (file.end !== Number.POSITIVE_INFINITY) checkOffset('end', file.end)
+      return new PathBody(file, blockSize)
+    }
+    if (typeof file.read === 'function') return new ReaderBody(file, blockSize)
+  }
   throw new TypeError(`tsgi.file_wrapper wants { path } or an object with read(size), not ${describe(file)}`)
+}
+
+/** To the system a negative position means wherever the last read has ended. */
+function checkOffset(name: string, offset: number | undefined): void {
+  if (offset === undefined || (Number.isSafeInteger(offset) && offset >= 0)) return
+  throw new RangeError(`tsgi.file_wrapper: ${name} must be a whole number of bytes from 0, not ${describe(offset)}`)
 }
 
 /** The size of a body made by `fileWrapper`, where it can be known; undefined for every other body. */
@@ -38,7 +51,8 @@ class PathBody implements FileBody {
   async size(): Promise<number | undefined> {
     const handle = await this.#open()
     const stats = await handle.stat()
-    if (!stats.isFile()) return undefined
+    // What the system writes while it is read, in /proc and /sys, is a file of no size.
+    if (!stats.isFile() || stats.size === 0) return undefined
     const { start = 0, end = stats.size } = this.#file
     return Math.max(0, Math.min(end, stats.size) - start)
   }
@@ -65,7 +79,8 @@ class PathBody implements FileBody {
 
   async #open(): Promise<FileHandle> {
     if (this.#handle !== undefined) return this.#handle
-    const handle = await open(this.#file.path)
+    // To open a pipe that nobody writes to would hold a thread of Node's until the end: nginx opens files so, too.
+    const handle = await open(this.#file.path, constants.O_RDONLY | constants.O_NONBLOCK)
     if (this.#closed) {
       await handle.close()
       throw new Error(`${this.#file.path} was closed before it was read`)
