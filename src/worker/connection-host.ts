@@ -9,6 +9,16 @@ import type { Proxied } from './first-bytes.ts'
 import type { OpenRequest } from './open-request.ts'
 import type { RawHandle } from './raw-handle.ts'
 
+export type ConnectionState =
+  | 'open'
+  /** To be handed over as soon as nothing is open on it. */
+  | 'leaving'
+  /** The last response is out; what the peer still sends is dropped. */
+  | 'lingering'
+  /** The socket is the application's, or on its way to another worker. */
+  | 'detached'
+  | 'over'
+
 /** What a worker is to its connections. */
 export interface ConnectionHost<Connection> {
   readonly lingerTimeoutMs: number

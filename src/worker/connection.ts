@@ -8,24 +8,14 @@ import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { RequestsById } from '../protocol/requests-by-id.ts'
-import { BODY_CUT, bodyStalled, clientLeft, silent, truncated } from './connection-errors.ts'
-import type { ConnectionHost, ConnectionStart } from './connection-host.ts'
+import { BODY_CUT, clientLeft, silent, truncated } from './connection-errors.ts'
+import type { ConnectionHost, ConnectionStart, ConnectionState } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { holdsBack } from './hold-back.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
-
-type State =
-  | 'open'
-  /** To be handed over as soon as nothing is open on it. */
-  | 'leaving'
-  /** The last response is out; what the peer still sends is dropped. */
-  | 'lingering'
-  /** The socket is the application's, or on its way to another worker. */
-  | 'detached'
-  | 'over'
 
 export class Connection implements TransportEvents, Carrier {
   readonly #host: ConnectionHost<Connection>
@@ -47,12 +37,14 @@ export class Connection implements TransportEvents, Carrier {
   #requestsBefore = 0
   /** Requests between the last two sweeps. */
   recentRequests = 0
-  #state: State = 'open'
+  #state: ConnectionState = 'open'
   /** Since it is to be handed over. */
   #sweepsLeaving = 0
   /** Of a response that broke off: the connection does as soon as nothing else is open on it. */
   #brokenId: number | undefined
   #waiters: Waiters | undefined
+  /** Complete answers pile up that the peer does not read: what would bring more of them is left in the kernel until it does. */
+  #choked = false
 
   constructor(
     host: ConnectionHost<Connection>,
@@ -142,15 +134,16 @@ export class Connection implements TransportEvents, Carrier {
 
   drained(): void {
     this.#waiters?.release()
+    if (!this.#choked) return
+    this.#choked = false
+    this.#waitingSinceMs = undefined // it owed nothing that it could have sent
+    this.flow()
   }
 
   closed(): void {
     if (this.over) return
     this.#state = 'over'
-    for (const request of this.#open.list()) {
-      request.failBody('the connection broke off in the request body')
-      request.exchange.abort(clientLeft())
-    }
+    for (const request of this.#open.list()) request.cutOff()
     this.drained()
     this.#host.closed(this)
   }
@@ -174,9 +167,15 @@ export class Connection implements TransportEvents, Carrier {
 
   flow(): void {
     if (!this.#live) return
-    let wanted = !this.#holding
+    let wanted = !this.#holding && !this.#choked
     for (const request of this.#open.list()) wanted &&= request.wantsBody
     this.#transport.flow(wanted)
+  }
+
+  #choke(): void {
+    if (!this.#transport.saturated) return
+    this.#choked = true
+    this.flow()
   }
 
   get #holding(): boolean {
@@ -193,6 +192,8 @@ export class Connection implements TransportEvents, Carrier {
     if (this.over || this.#breakOff()) return
     this.flow()
     if (this.keeps(request)) {
+      // One that sends a whole body before it reads its early answer must get rid of it.
+      if (request.bodyComplete) this.#choke()
       if (this.#state === 'leaving' || this.#host.draining) this.handOver()
       return
     }
@@ -276,10 +277,8 @@ export class Connection implements TransportEvents, Carrier {
     this.#waitingSinceMs ??= nowMs
     const waitedMs = nowMs - this.#waitingSinceMs
     if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
-    if (limitMs === 0 || waitedMs < limitMs) return
-    for (const request of this.#open.list()) {
-      if (request.wantsBody) request.failBody(bodyStalled(limitMs))
-    }
+    if (limitMs === 0 || waitedMs < limitMs || this.#choked) return
+    for (const request of this.#open.list()) request.stalled(limitMs)
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
     if (this.#requests > 0 && !this.#midRequest) return
@@ -320,14 +319,17 @@ export class Connection implements TransportEvents, Carrier {
         if (event.error !== undefined) this.#host.protocolError(this, event.error)
         this.write(event.bytes)
         if (event.close) this.#transport.end()
+        else this.#choke()
     }
   }
 
   /** Before the application was called it never is; later, its body turned out to contradict what was announced. */
   #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean, nowMs: number): void {
     const running = this.#open.get(requestId)
-    if (running === undefined) this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
-    else {
+    if (running === undefined) {
+      this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
+      this.#choke()
+    } else {
       running.bodyComplete = true
       running.exchange.input.fail(error)
     }
@@ -379,10 +381,8 @@ export class Connection implements TransportEvents, Carrier {
 
   /** What came cannot be understood: what is open on this connection ends with it. */
   #broken(error: Error, bytes: Uint8Array): void {
-    const first = this.#begun === undefined ? bytes : Buffer.concat([this.#begun, bytes])
-    const verdict = this.#requests === 0 ? mistaken(first, this.protocol) : undefined
-    if (verdict !== undefined) this.#giveUp(verdict.error, verdict.answer)
-    else this.#giveUp(error, undefined)
+    const verdict = this.#requests === 0 ? mistaken(this.#begun, bytes, this.protocol) : undefined
+    this.#giveUp(verdict?.error ?? error, verdict?.answer)
   }
 
   /** @param answer in the protocol that the peer speaks, where it has one for that */

@@ -91,8 +91,12 @@ export class FirstBytes {
 /** Not slice: of a Buffer that is a view, and the transport reads other connections into the same memory. */
 const copied = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes)
 
-/** What a decoder could not read may be another protocol's; undefined where it is not. */
-export function mistaken(bytes: Uint8Array, spoken: Protocol): Wrong | undefined {
+/**
+ * What a decoder could not read may be another protocol's; undefined where it is not.
+ * @param begun what came before `rest`, from `beginning`
+ */
+export function mistaken(begun: Uint8Array | undefined, rest: Uint8Array, spoken: Protocol): Wrong | undefined {
+  const bytes = begun === undefined ? rest : Buffer.concat([begun, rest])
   const detected = detectBegun(bytes)
   if (detected === undefined || detected === 'unknown' || detected === spoken.name) return undefined
   return wrong(detected, [spoken.name], bytes)

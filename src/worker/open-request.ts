@@ -5,7 +5,7 @@ import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
 import type { Params, Protocol } from '../protocol/codec.ts'
-import { clientLeft } from './connection-errors.ts'
+import { bodyStalled, clientLeft } from './connection-errors.ts'
 
 /** The connection, as its requests see it. */
 export interface Carrier {
@@ -92,6 +92,17 @@ export class OpenRequest implements Sink {
     const error = new TsgiError('TSGI_INPUT_TRUNCATED', why)
     this.#connection.bodyFailed(error)
     this.exchange.input.fail(error)
+  }
+
+  /** The peer owes its body for too long, unless it is not let send it. */
+  stalled(limitMs: number): void {
+    if (this.wantsBody) this.failBody(bodyStalled(limitMs))
+  }
+
+  /** The connection is gone. */
+  cutOff(): void {
+    this.failBody('the connection broke off in the request body')
+    this.exchange.abort(clientLeft())
   }
 
   get saturated(): boolean {
