@@ -8,8 +8,8 @@ import { types } from 'node:util'
 import { pack } from 'msgpackr'
 import { asError, describe } from '../errors.ts'
 import type { ConfigAnswer } from '../options/config-file.ts'
-import { ownFrames } from '../worker/own-stack.ts'
-import { importFile } from '../worker/typescript.ts'
+import { ownFrames } from '../worker/load/own-stack.ts'
+import { importFile } from '../worker/load/typescript.ts'
 
 /** `export default`, also where a CommonJS wrapper put it one level deeper, or what CommonJS assigned to module.exports. */
 function defaultExport(module: unknown): unknown {

@@ -9,7 +9,7 @@ import { type LoadedApplication, loadInterface } from '../interfaces/registry.ts
 import type { Log } from '../log/logger.ts'
 import { errorPage } from '../middleware/error-page.ts'
 import type { Options } from '../options/table.ts'
-import { loadApplication } from './load.ts'
+import { loadApplication } from './load/application.ts'
 
 /** A file that exports nothing may still be on its way to `listen`: after this it is not. */
 const LISTEN_TIMEOUT_MS = 5_000

@@ -20,7 +20,7 @@ import {
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
-import { stackOf } from './own-stack.ts'
+import { stackOf } from './load/own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
 import { Worker } from './worker.ts'
 

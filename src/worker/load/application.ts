@@ -2,8 +2,8 @@
 
 import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
-import { describe, TsgiError } from '../errors.ts'
-import { nearest } from '../nearest.ts'
+import { describe, TsgiError } from '../../errors.ts'
+import { nearest } from '../../nearest.ts'
 import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
 import { placeOf } from './syntax-error.ts'
 import { importFile, type TsLoader } from './typescript.ts'

@@ -1,6 +1,6 @@
 /** The part of a stack that is the author's: what called the file, and how it was found and compiled, is ours and Node's. */
 
-import { causes, TsgiError } from '../errors.ts'
+import { causes, TsgiError } from '../../errors.ts'
 
 const FRAME = /^ +at /
 
@@ -8,14 +8,14 @@ const LOADERS = /\(?node:|[/\\]tsx[/\\]dist[/\\]|[/\\]esbuild[/\\]lib[/\\]/
 
 /** What every file passes through while it is loaded. Other files of tsgi stay: what fails there may be a mistake of ours. */
 const STEPS = [
-  'worker/load',
-  'worker/typescript',
+  'worker/load/application',
+  'worker/load/typescript',
+  'worker/load/own-stack',
   'worker/boot',
   'worker/main',
-  'worker/own-stack',
   'cli/config-child',
   'errors',
-].map((file) => new URL(`../${file}.`, import.meta.url).href)
+].map((file) => new URL(`../../${file}.`, import.meta.url).href)
 
 export function ownFrames(stack: string): string {
   const foreign = (line: string) => LOADERS.test(line) || STEPS.some((file) => line.includes(file))

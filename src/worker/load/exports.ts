@@ -1,7 +1,7 @@
 /** Which of a file's exports is the application: by the name that was asked for, else `application`, else the default. */
 
 import { types } from 'node:util'
-import { describe } from '../errors.ts'
+import { describe } from '../../errors.ts'
 
 export interface Picked {
   readonly exported: unknown

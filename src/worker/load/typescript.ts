@@ -8,7 +8,7 @@ import { createRequire, register } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { errorCode, TsgiError } from '../errors.ts'
+import { errorCode, TsgiError } from '../../errors.ts'
 import { freshUrl, installFreshModules } from './fresh-modules-hook.ts'
 import { located } from './syntax-error.ts'
 

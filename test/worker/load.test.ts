@@ -20,14 +20,16 @@ beforeAll(() => {
     extends: join(root, 'tsconfig.build.json'),
     compilerOptions: { rootDir: join(root, 'src'), outDir: join(built, 'dist'), declaration: false },
     include: [],
-    files: ['load', 'typeless-hook', 'fresh-modules-hook'].map((name) => join(root, `src/worker/${name}.ts`)),
+    files: ['application', 'typeless-hook', 'fresh-modules-hook'].map((name) =>
+      join(root, `src/worker/load/${name}.ts`),
+    ),
   }
   writeFileSync(join(built, 'tsconfig.json'), JSON.stringify(config))
   const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin', 'tsc')
   execFileSync(process.execPath, [tsc, '-p', join(built, 'tsconfig.json')], { stdio: 'pipe' })
   writeFileSync(
     join(built, 'run.mjs'),
-    `import { loadApplication } from './dist/worker/load.js'
+    `import { loadApplication } from './dist/worker/load/application.js'
     const [spec, tsLoader] = process.argv.slice(2)
     const said = []
     try {

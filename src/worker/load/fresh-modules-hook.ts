@@ -22,7 +22,7 @@ function fresh(resolved: ResolveFnOutput): ResolveFnOutput {
 }
 
 /** The folder of the compiled tsgi, or of its sources: an application in the same checkout imports it from there. */
-const distribution = new URL('..', import.meta.url).href
+const distribution = new URL('../..', import.meta.url).href
 
 export const resolve: ResolveHook = async (specifier, context, nextResolve) =>
   fresh(await nextResolve(specifier, context))
