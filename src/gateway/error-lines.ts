@@ -1,9 +1,9 @@
-/** `tsgi.errors` (PEP 3333, "Input and Error Streams"): whole lines go to the log as they are written. */
+/** `tsgi.errors` (PEP 3333, "Input and Error Streams"): whole lines go to the log as they are written, a stack as one entry. */
 
 import type { ErrorStream } from '../application.ts'
 
 export interface LineTaker {
-  /** @param line without its line feed, well-formed */
+  /** @param line well-formed, without its line feed; or several that were written at once, with those between them */
   errorLine(line: string): void
 }
 
@@ -17,9 +17,10 @@ export class ErrorLines implements ErrorStream {
 
   /** Takes any string; lone surrogates become U+FFFD, also where the halves of a pair come in two calls. */
   write(text: string): void {
-    const lines = (this.#rest + String(text)).split('\n')
-    this.#rest = lines.pop() ?? ''
-    for (const line of lines) this.#taker.errorLine(line.toWellFormed())
+    const written = this.#rest + String(text)
+    const end = written.lastIndexOf('\n')
+    this.#rest = written.slice(end + 1)
+    if (end >= 0) this.#taker.errorLine(written.slice(0, end).toWellFormed())
   }
 
   writelines(lines: Iterable<string>): void {

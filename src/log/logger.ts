@@ -72,14 +72,19 @@ function isPretty({ format, file }: LogOptions): boolean {
   return file === undefined && process.stderr.isTTY === true && process.env['NODE_ENV'] !== 'production'
 }
 
+/** Fields that the message says in words. */
+const SAID = 'slot,generation,workerPid,workers,listeners,signal,exitCode,bootMs'
+
 /** In this process and this turn: pino-pretty's own stream would lose the lines before a process.exit. */
 function prettyDestination(sink: DestinationStream, { file }: LogOptions): DestinationStream {
   const colorize = file === undefined && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined
   const prettify = prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'pid,hostname',
+    ignore: `pid,hostname,${SAID}`,
     singleLine: true,
+    // What an application puts into a message cannot look like a line of its own.
+    messageFormat: (record, key) => String(record[key]).replaceAll('\n', '\n    '),
   })
   return { write: (line) => sink.write(prettify(line)) }
 }

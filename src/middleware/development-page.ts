@@ -85,4 +85,5 @@ pre span { display: block; padding: 0 1rem } pre i { display: inline-block; widt
 .marked { background: var(--mark) } li { color: var(--soft) } li.own { color: inherit; font-weight: 600 }
 table { border-collapse: collapse; font-family: monospace } tr { border-top: 1px solid var(--line) }
 th, td { text-align: left; padding: .2rem .75rem .2rem 0; vertical-align: top; overflow-wrap: anywhere }
+th { white-space: nowrap }
 `

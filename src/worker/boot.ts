@@ -21,6 +21,8 @@ export async function bootApplication(
   log: Log,
 ): Promise<LoadedApplication> {
   const wanted = options.interface
+  // With ten frames, those of a framework alone fill the page for the developer.
+  if (options.debug) Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 50)
   // Both before the application is loaded: it may listen while it is, and keep the classes that it finds.
   const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover(options.appPort) : undefined
   if (wanted === 'fetch') prepareFetchGlobals()

@@ -131,7 +131,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
     })
     await loaded.startup?.((error) => log.error({ err: error }, 'the lifespan of the application ended with an error'))
     await worker.start()
-    channel.send({ kind: 'ready', bootMs: monotonicMs() - startedMs, interface: loaded.interface })
+    channel.send({ kind: 'ready', bootMs: Math.round(monotonicMs() - startedMs), interface: loaded.interface })
     return worker
   } catch (thrown) {
     fail(asError(thrown), channel)

@@ -129,7 +129,8 @@ test('dev shows an error of the application in the browser, with its causes and 
   const folder = tempDir('tsgi-dev-')
   writeFileSync(
     join(folder, 'app.mjs'),
-    `const find = (id) => {
+    `const find = (id, depth = 30) => {
+       if (depth > 0) return find(id, depth - 1)
        throw new Error('the page cannot be shown', { cause: new RangeError('there is no article ' + id) })
      }
      export const application = async (environ, startResponse) => {
@@ -145,8 +146,10 @@ test('dev shows an error of the application in the browser, with its causes and 
   expect(response.status).toBe(500)
   expect(page).toContain('<h1>Error: the page cannot be shown</h1>')
   expect(page).toContain('<h1>Caused by RangeError: there is no article &#60;42&#62;</h1>')
-  expect(page).toMatch(/class="marked"><i>2<\/i>\s+throw new Error/)
-  expect(page).toContain('app.mjs:2:')
+  expect(page).toMatch(/class="marked"><i>3<\/i>\s+throw new Error/)
+  expect(page).toContain('app.mjs:3:')
+  // Not the ten frames that V8 takes by itself: where the application began is among them.
+  expect(page).toMatch(/class="own">application <span>\S*app\.mjs:6:/)
   expect(page).not.toContain('secret')
   // A program is told in its own way.
   expect(await (await ask('application/json')).json()).toMatchObject({

@@ -54,6 +54,18 @@ test('what fails is told: errors, warnings, lines, and a response that is not co
   expect(response.outcome).toMatchObject({ aborted: true })
 })
 
+test('lines that are written at once are one entry of the log, a stack too', async () => {
+  const logging: Application = (environ, startResponse) => {
+    environ['tsgi.errors'].write('begun ')
+    environ['tsgi.errors'].write('here\n')
+    environ['tsgi.errors'].write('Error: lost\n    at shop.ts:1:1\n')
+    startResponse('200 OK', [])
+    return []
+  }
+  const { errorLines } = await requestInMemory(logging)
+  expect(errorLines).toEqual(['begun here', 'Error: lost\n    at shop.ts:1:1'])
+})
+
 test('a client that leaves aborts the request', async () => {
   const leaving = new AbortController()
   const waiting: Application = async (environ, startResponse) => {

@@ -30,8 +30,19 @@ describe('the process log', () => {
   })
 
   test('readable lines are written before the call returns, too', () => {
-    createLog({ level: 'info', format: 'pretty', file, name: 'tsgi' }).info({ slot: 2 }, 'ready')
-    expect(readFileSync(file, 'utf8')).toMatch(/^\[\d\d:\d\d:\d\d\.\d{3}\] INFO \(tsgi\): ready \{"slot":2\}\n$/)
+    createLog({ level: 'info', format: 'pretty', file, name: 'tsgi' }).info({ requestId: 'a-1' }, 'ready')
+    expect(readFileSync(file, 'utf8')).toMatch(
+      /^\[\d\d:\d\d:\d\d\.\d{3}\] INFO \(tsgi\): ready \{"requestId":"a-1"\}\n$/,
+    )
+  })
+
+  test('readable lines say nothing twice, and what an application wrote is never at the beginning of one', () => {
+    const log = createLog({ level: 'info', format: 'pretty', file, name: 'tsgi' })
+    log.info({ slot: 2, generation: 1, workerPid: 7 }, 'worker 2 (pid 7) left')
+    log.error('lost\n[00:00:00.000] INFO (tsgi): all is well')
+    expect(readFileSync(file, 'utf8')).toMatch(
+      /^\S+ INFO \(tsgi\): worker 2 \(pid 7\) left\n\S+ ERROR \(tsgi\): lost\n {4}\[00:00:00\.000\] INFO \(tsgi\): all is well\n$/,
+    )
   })
 
   test('below the level nothing is written', () => {
