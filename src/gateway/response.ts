@@ -27,6 +27,9 @@ export interface ResponseOwner {
 /** Chunks up to this size, or together up to this size, go out in one write with the head. */
 const JOIN_BYTES = 65_536
 
+/** Of a connection that was handed over: no head of ours has it. */
+const SWITCHED = 101
+
 export class Response implements ChunkTaker {
   readonly #sink: Sink
   readonly #owner: ResponseOwner
@@ -101,6 +104,9 @@ export class Response implements ChunkTaker {
       const { abortReason } = this.#owner
       if (abortReason !== undefined) return rejectedQuietly(abortReason)
       throw new TsgiError('TSGI_APP_ENDED', 'write was called after the response ended')
+    }
+    if (this.#status === SWITCHED) {
+      throw new TsgiError('TSGI_APP_ENDED', "write was called after tsgi.upgrade: the connection is the application's")
     }
     if (!this.#writable) throw new TsgiError('TSGI_APP_WRITE_IN_BODY', 'write was called after the body was returned')
     if (!isBytes(chunk)) throw badChunk(chunk)
@@ -202,7 +208,7 @@ export class Response implements ChunkTaker {
   /** The application answers by itself from here on (101). */
   handedOver(): void {
     this.#headSent = true
-    this.#status = 101
+    this.#status = SWITCHED
   }
 
   #end(head: Head): void {

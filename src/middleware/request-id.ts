@@ -38,7 +38,7 @@ export function requestId(application: Application, { trustHeader = false }: Req
       headers: headerOf(headers, 'X-Request-Id') === undefined ? [...headers, ['X-Request-Id', id]] : headers,
     }))
     const returned = enter(() => answering(marked, startResponse))
-    return isPromiseLike(returned) ? returned.then(within) : within(returned)
+    return isPromiseLike(returned) ? Promise.resolve(returned).then(within) : within(returned)
   }
 }
 

@@ -66,7 +66,7 @@ export function watched(
       return checkedBody(returned, state, violations, body, isFileBody)
     }
     const returned: unknown = application(inner, start)
-    return isPromiseLike(returned) ? returned.then(take) : take(returned)
+    return isPromiseLike(returned) ? Promise.resolve(returned).then(take) : take(returned)
   }
 }
 

@@ -9,6 +9,7 @@ import { headerOf } from '../../src/middleware/head.ts'
 import { limitBody, limitTime } from '../../src/middleware/limits.ts'
 import { proxyFix } from '../../src/middleware/proxy-fix.ts'
 import { currentRequestId, requestId } from '../../src/middleware/request-id.ts'
+import { validate } from '../../src/middleware/validate.ts'
 import { validateMiddleware } from '../../src/middleware/validate-middleware.ts'
 
 const saying =
@@ -17,6 +18,22 @@ const saying =
     startResponse('200 OK', [['Content-Type', 'text/plain']])
     return [Buffer.from(String(text(environ)))]
   }
+
+test.each([
+  ['validate', (application: Application) => validate(application)],
+  ['requestId', (application: Application) => requestId(application)],
+])('%s takes a thenable whose then gives nothing, as the gateway does', async (_name, wrap) => {
+  const application = wrap((_environ, startResponse) => {
+    startResponse('200 OK', [['Content-Type', 'text/plain']])
+    const thenable: unknown = {
+      // biome-ignore lint/suspicious/noThenProperty: a thenable is what this is for
+      then: (resolve: (body: Uint8Array[]) => void) => resolve([Buffer.from('later')]),
+    }
+    // Less than the type asks for, and as much as a query builder may have.
+    return thenable as PromiseLike<Uint8Array[]>
+  })
+  expect(await requestInMemory(application)).toMatchObject({ status: 200, text: 'later', errors: [] })
+})
 
 describe('requestId', () => {
   const application = requestId(saying((environ) => `${environ['tsgi.request_id']} ${currentRequestId()}`))

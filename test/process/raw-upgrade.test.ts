@@ -51,6 +51,16 @@ test('all that an HTTP client sends before it is answered reaches the applicatio
 })
 
 test.each(['uwsgi', 'HTTP'] as const)(
+  'over %s, what is written past a connection taken over is refused',
+  async (way) => {
+    const [socket, says] = open(way, '/written')
+    await says('0 bytes')
+    await says('TSGI_APP_ENDED')
+    socket.destroy()
+  },
+)
+
+test.each(['uwsgi', 'HTTP'] as const)(
   'over %s, an application that ends its connection has not lost it',
   async (way) => {
     const fromLine = tsgi.process.lines.length

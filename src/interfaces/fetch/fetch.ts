@@ -42,7 +42,8 @@ export function handlerOfFetch(exported: FetchHandler | FetchObject): Handler {
     // Its prototype chain is that of Request, and every member of Request is there.
     const request = new LazyRequest(source) as unknown as Request
     const response: unknown = handle(request, new Env(source), new Context(source))
-    if (isPromiseLike(response)) return response.then((settled) => sendResponse(settled, source, startResponse))
+    if (isPromiseLike(response))
+      return Promise.resolve(response).then((settled) => sendResponse(settled, source, startResponse))
     return sendResponse(response, source, startResponse)
   }
 }

@@ -11,6 +11,7 @@ export const application: Application = async (environ, startResponse) => {
     const { 'tsgi.signal': signal } = environ
     environ['tsgi.after'](({ aborted }) => console.log(`over: aborted ${aborted}, signal ${signal.aborted}`))
   }
+  const write = environ.PATH_INFO === '/written' ? startResponse('200 OK', []) : undefined
   const { socket, head } = await upgrade(startResponse)
   let bytes = head.length
   const tell = (): boolean => socket.write(`${bytes} bytes\n`)
@@ -20,6 +21,11 @@ export const application: Application = async (environ, startResponse) => {
   })
   socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: bytes\r\n\r\n')
   tell()
+  try {
+    await write?.(Buffer.from('no frame of the protocol'))
+  } catch (error) {
+    socket.write(`${Reflect.get(Object(error), 'code')}\n`)
+  }
   if (environ.PATH_INFO === '/ended') socket.end()
   return []
 }
