@@ -18,12 +18,32 @@ test('each key is said once per interval, with the number of those that were not
   expect(said).toEqual(['a +0', 'b +0', 'a +2', 'a +0'])
 })
 
+test('of keys made by a peer a hundred are said in an interval, and the next one says how many were not', () => {
+  let now = 0
+  const limit = createRateLimit(1000, () => now)
+  const said: number[] = []
+  for (let key = 0; key < 5000; key += 1) limit(`key ${key}`, (suppressed) => said.push(suppressed))
+  expect(said).toEqual(Array.from({ length: 100 }, () => 0))
+  now = 1000
+  limit('key 5000', (suppressed) => said.push(suppressed))
+  limit('key 5001', (suppressed) => said.push(suppressed))
+  expect(said.slice(100)).toEqual([4900, 0])
+})
+
 test('keys made by a peer do not grow without bound, and the latest are kept', () => {
-  const limit = createRateLimit(1000, () => 0)
+  let now = 0
+  const limit = createRateLimit(1000, () => now)
   let said = 0
-  for (let key = 0; key < 5000; key += 1) limit(`key ${key}`, () => (said += 1))
-  limit('key 4999', () => (said += 1))
+  const say = () => {
+    said += 1
+  }
+  for (let key = 0; key < 5000; key += 1) {
+    if (key % 100 === 0) now += 1000
+    limit(`key ${key}`, say)
+  }
+  limit('key 4999', say)
   expect(said).toBe(5000)
-  limit('key 0', () => (said += 1))
+  now += 1000
+  limit('key 0', say)
   expect(said).toBe(5001)
 })
