@@ -61,9 +61,9 @@ export class FirstBytes {
     }
   }
 
-  /** Some came, and more were expected. */
+  /** Some came, and more were expected. A whole PROXY header and nothing else is how balancers look whether somebody is there. */
   get pending(): boolean {
-    return this.#held !== undefined
+    return this.#held !== undefined && this.#held.length > 0
   }
 
   #tell(bytes: Uint8Array): Verdict | undefined {

@@ -55,6 +55,18 @@ function* bytesOf(buffer: Buffer): Generator<Uint8Array> {
   for (const byte of buffer) yield Buffer.of(byte)
 }
 
+test('a header and nothing else, with which balancers look whether somebody is there, is no mistake to log', async () => {
+  for (const port of [http, uwsgi, fastcgi, any]) {
+    for (const header of [V1, V2_LOCAL]) {
+      const socket = connect(port, '127.0.0.1').resume()
+      socket.end(header)
+      await closed(socket)
+    }
+  }
+  expect(await environAfter(http, [V1, Buffer.from(GET)])).toMatchObject({ REMOTE_ADDR: '192.0.2.7' })
+  expect(tsgi.records().filter(({ level }) => level === 'warn')).toEqual([])
+})
+
 describe('the client that a header names', () => {
   const from7 = { REMOTE_ADDR: '192.0.2.7', REMOTE_PORT: '56324' }
 
