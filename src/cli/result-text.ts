@@ -22,8 +22,15 @@ function table(rows: readonly Row[]): string {
   if (rows.length === 0) return 'none'
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))]
   // A column that says nothing of any row takes room from the others.
-  const used = names.filter((name) => rows.some((row) => row[name] !== undefined && row[name] !== null))
+  const used = names.filter((name) => rows.some((row) => !saysNothing(name, row[name])))
   return columns([used.map(heading), ...rows.map((row) => used.map((name) => valueText(name, row[name])))])
+}
+
+/** Workers report once a second: what was said so lately is as it should be. */
+const USUAL: Readonly<Record<string, number>> = { silentMs: 2000, oldestRequestMs: 0 }
+
+function saysNothing(name: string, value: unknown): boolean {
+  return value === undefined || value === null || (typeof value === 'number' && value <= (USUAL[name] ?? -1))
 }
 
 /** Where the full name would make a table wider than a terminal. */
@@ -52,7 +59,7 @@ function valueText(name: string, value: unknown): string {
   if (Array.isArray(value)) return value.join(', ')
   if (typeof value !== 'number') return String(value)
   if (name.endsWith('Ms')) return durationText(value)
-  if (name.endsWith('Bytes')) return `${(value / 1024 ** 2).toFixed(1)} MB`
+  if (name.endsWith('Bytes')) return `${Math.round(value / 1024 ** 2)} MB`
   if (name.endsWith('Utilization')) return `${Math.round(value * 100)} %`
   return Number.isInteger(value) ? String(value) : value.toFixed(2)
 }

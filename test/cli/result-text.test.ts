@@ -17,14 +17,41 @@ test('an answer is its values, then its rows', () => {
       'uptime  1m 30s',
       '',
       'workers',
-      'slot  memory   busy',
-      '1     50.0 MB  25 %',
-      '2     1.0 MB   0 %',
+      'slot  memory  busy',
+      '1     50 MB   25 %',
+      '2     1 MB    0 %',
       '',
       'listeners',
       'none',
     ].join('\n'),
   )
+})
+
+test('the workers fit a terminal of 80 columns, and a worker that is silent or busy for long is seen', () => {
+  const worker = {
+    slot: 64,
+    pid: 4_194_304,
+    generation: 12,
+    phase: 'draining',
+    ageMs: 273_600_000,
+    silentMs: 900,
+    connections: 100,
+    requestsInFlight: 100,
+    requestsTotal: 12_345_678,
+    oldestRequestMs: 0,
+    rssBytes: 1_073_741_824,
+    eventLoopUtilization: 1,
+  }
+  const widest = (rows: readonly object[]) =>
+    Math.max(
+      ...resultText({ workers: rows })
+        .split('\n')
+        .map((line) => line.length),
+    )
+  expect(widest([worker])).toBeLessThanOrEqual(80)
+  const late = resultText({ workers: [worker, { ...worker, silentMs: 31_000, oldestRequestMs: 31_500 }] })
+  expect(late).toMatch(/silent .*oldest/)
+  expect(late).toMatch(/ 31s .* 31s /)
 })
 
 test.each([
