@@ -42,7 +42,9 @@ export function reportMessage(log: MasterLog, worker: WorkerView | undefined, me
 export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit): void {
   const fields = fieldsOf(worker)
   const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
-  if (left && exit.signal === null && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
+  // A terminal interrupts the workers with the master: one that still loads the application knows no better than to end.
+  const ended = exit.signal === null || (exit.signal === 'SIGINT' && worker.phase === 'quitting')
+  if (left && ended && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
   else {
     // What was lost with it, as far as is known: a second may have gone by since it last said so.
     const requestsLastReported = worker.tick?.requestsInFlight ?? 0
