@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { asyncInterface } from '../../src/interfaces/async/interface.ts'
 import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async/types.ts'
+import { checkClosing } from '../../src/interfaces/async/websocket-handshake.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const unexpected = (error: Error): never => {
@@ -215,4 +216,34 @@ test('a WebSocket on a connection that cannot be handed over is a 501', async ()
     ],
   })
   expect(response.status).toBe(501)
+})
+
+describe('a websocket.close is looked at when it is sent, whatever has to be waited for before the frame goes out:', () => {
+  test.each([
+    [1000, 'done'],
+    [1014, ''],
+    [3000, 'é'.repeat(61)],
+    [4999, ''],
+  ])('%j %j is one', (code, reason) => {
+    expect(checkClosing(code, reason)).toEqual([code, reason])
+  })
+
+  test.each([
+    [999, ''],
+    [1004, ''],
+    [1005, ''],
+    [1006, ''],
+    [1015, ''],
+    [2999, ''],
+    [5000, ''],
+    [1000.5, ''],
+    ['1000', ''],
+    [1000, 5],
+  ])('%j %j is none', (code, reason) => {
+    expect(() => checkClosing(code, reason)).toThrow(TypeError)
+  })
+
+  test('nor is one whose reason has no room in the frame', () => {
+    expect(() => checkClosing(1000, 'é'.repeat(62))).toThrow(RangeError)
+  })
 })

@@ -1,4 +1,4 @@
-/** The handshake of a WebSocket (RFC 6455 section 4.2): what the client asks for, and what an application may answer. */
+/** The handshake of a WebSocket (RFC 6455 section 4.2), and its end: what the client asks for, and what an application may answer. */
 
 import type { Environ, HeaderList } from '../../application.ts'
 import { describe, TsgiError } from '../../errors.ts'
@@ -59,4 +59,28 @@ function checkHeaders(headers: unknown): HeaderList {
 /** Left out, as from the head of a response: frameworks send them. */
 function belongsToGateway(entry: unknown): boolean {
   return Array.isArray(entry) && typeof entry[0] === 'string' && isHopByHop(entry[0])
+}
+
+/** What a close frame has room for beside the code (RFC 6455 section 5.5). */
+const MAX_REASON_BYTES = 123
+
+/**
+ * What an application says in its `websocket.close`. Looked at when it is said: the frame may have to wait for the handshake.
+ * @throws TypeError | RangeError
+ */
+export function checkClosing(code: unknown, reason: unknown): [code: number, reason: string] {
+  if (typeof code !== 'number' || !isCloseCode(code)) {
+    throw new TypeError(`the code of a websocket.close must be 1000 to 1014 or 3000 to 4999, not ${describe(code)}`)
+  }
+  if (typeof reason !== 'string') throw new TypeError(`the reason must be a string, not ${describe(reason)}`)
+  if (Buffer.byteLength(reason) > MAX_REASON_BYTES) {
+    throw new RangeError(`the reason has ${Buffer.byteLength(reason)} bytes; a close frame takes ${MAX_REASON_BYTES}`)
+  }
+  return [code, reason]
+}
+
+/** RFC 6455 section 7.4: 1004 is reserved, 1005 and 1006 stand for a frame that never came. */
+function isCloseCode(code: number): boolean {
+  if (!Number.isInteger(code)) return false
+  return (code >= 1000 && code <= 1014 && !(code >= 1004 && code <= 1006)) || (code >= 3000 && code <= 4999)
 }

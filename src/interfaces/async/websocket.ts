@@ -10,7 +10,7 @@ import type { RequestSource } from '../../gateway/request-source.ts'
 import { statusLine } from '../status-line.ts'
 import { clientDisconnected, isClientDisconnected, mayGoUnheard } from './client-left.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './types.ts'
-import { type Acceptance, checkAcceptance } from './websocket-handshake.ts'
+import { type Acceptance, checkAcceptance, checkClosing } from './websocket-handshake.ts'
 import type { WebSockets } from './websockets.ts'
 
 type Received = Messages['websocket']['receive']
@@ -123,7 +123,7 @@ class WebSocketConnection {
         this.#expect('open', message.type)
         return this.#sendFrame(contentOf(message))
       case 'websocket.close':
-        return this.#close(message.code ?? 1000, message.reason ?? '')
+        return this.#close(...checkClosing(message.code ?? 1000, message.reason ?? ''))
       case 'websocket.http.response.start':
         this.#expect('connecting', message.type)
         this.#write = this.#startResponse(statusLine(message.status), withoutHopByHop(message.headers ?? []))
