@@ -3,11 +3,13 @@ import { createServer } from 'node:http'
 import { inspect } from 'node:util'
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
+import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import { fromFetch } from '../../src/interfaces/convert.ts'
 import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch/fetch.ts'
 import { prepareFetchGlobals } from '../../src/interfaces/fetch/globals.ts'
 import { NativeRequest, NativeResponse } from '../../src/interfaces/fetch/native.ts'
 import { requestUrl } from '../../src/interfaces/fetch/request-url.ts'
+import { dispatch } from '../../src/middleware/dispatch.ts'
 
 prepareFetchGlobals()
 
@@ -53,9 +55,9 @@ describe('the request', () => {
         ours = seen(request)
         return new Response()
       },
-      { path: '/a/./b?c=%2F', headers },
+      { path: '/a/b/?c=%2F', headers },
     )
-    const platform = new NativeRequest('http://Example.COM:80/a/./b?c=%2F', {
+    const platform = new NativeRequest('http://Example.COM:80/a/b/?c=%2F', {
       headers: headers.map(([...pair]) => pair),
     })
     expect(ours).toEqual(seen(platform))
@@ -244,6 +246,30 @@ test.each([
   ['/ad\tmin', 'http://a.example/ad%09min'],
 ])('%j is one name in the root, as it is to a front server', (target, url) => {
   expect(requestUrl({ scheme: 'http', host: 'a.example', target, get: () => undefined })).toBe(url)
+})
+
+describe('dot segments', () => {
+  test.each(['/x/../admin', '/x/%2e%2E/admin', '/./admin', '/x/..', '/x/.?a'])(
+    'that nobody has resolved are a 400: %s',
+    async (path) => {
+      const response = await ask((request) => new Response(request.url), { path })
+      expect(response).toMatchObject({ status: 400, errors: [] })
+      const application = fromFetch((request) => new Response(request.url))
+      expect((await requestInMemory(dispatch({ '/x': application, '/': application }), { path })).status).toBe(400)
+    },
+  )
+
+  test.each([
+    ['/x/../admin', '/admin'],
+    ['/x/%2e/y?a=..', '/x/y'],
+    ['/.well-known/a', '/.well-known/a'],
+    ['/a..b/...', '/a..b/...'],
+  ])('that the front server has resolved are resolved: %s', async (target, path) => {
+    const response = await ask((request) => new Response(request.url), {
+      params: { REQUEST_URI: target, PATH_INFO: path },
+    })
+    expect(new URL(response.text).pathname).toBe(path)
+  })
 })
 
 test.each(['1.2.3.999', 'a%zz', '[::1', 'a:99999'])(

@@ -11,12 +11,17 @@ const MAYBE_IPV4 = /(?:^|\.)(?:[0-9]+|0x[0-9a-f]*)(?::[0-9]+)?$/
 const PLAIN_IPV4 = /^127\.0\.0\.1(?::(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}))?$/
 const PLAIN_TARGET = /^\/[\w~:@!$&()*+,;=%/?.-]*$/
 const DOT_SEGMENT = /\/(?:\.|%2e)/i
+/**
+ * URL resolves what a front server, or a middleware that goes by PATH_INFO, has looked at as it stands: of `/x/../admin` it would make
+ * the `/admin` that neither saw. nginx and Apache have resolved it before; the built-in listener and HAProxy have not.
+ */
+const UNRESOLVED = /(?:^|\/)\.\.?(?:\/|$)/
 const PUNYCODE = /(?:^|\.)xn--/
 
 type Named = Pick<RequestVariables, 'scheme' | 'host' | 'target' | 'get'>
 
 /**
- * @throws TsgiError TSGI_CLIENT_BAD_URL where Host and target make no URL: clients send what they like. An application that lets it
+ * @throws TsgiError TSGI_CLIENT_BAD_URL where Host and target make no URL, or one of another path than PATH_INFO: clients send what they like. An application that lets it
  * pass answers 400 with it, and nothing is logged.
  */
 export function requestUrl(variables: Named): string {
@@ -24,6 +29,9 @@ export function requestUrl(variables: Named): string {
   const host = variables.host || serverHost(variables)
   if (isPlainHost(host, scheme) && PLAIN_TARGET.test(target) && !DOT_SEGMENT.test(target)) {
     return `${scheme}://${host}${target}`
+  }
+  if (DOT_SEGMENT.test(target) && UNRESOLVED.test(variables.get('PATH_INFO') ?? '')) {
+    throw new TsgiError('TSGI_CLIENT_BAD_URL', `nobody has resolved the dot segments of ${describe(target)}`)
   }
   // What the client names as the origin does not count: the front server decides on scheme and host.
   const path = withoutOrigin(target)
