@@ -2,6 +2,7 @@
 
 import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
+import { authorStack } from './author-stack.ts'
 import { openSink, reopenSink } from './sink.ts'
 
 export type LogLevel = LevelWithSilent
@@ -57,6 +58,7 @@ export function createLog(options: LogOptions): Log {
       name: options.name,
       base: { pid: process.pid },
       timestamp: pino.stdTimeFunctions.isoTime,
+      serializers: { err: errorFields },
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: SECRET_KEYS.flatMap((key) => [key, `*.${key}`]), censor: '[redacted]' },
     },
@@ -65,6 +67,11 @@ export function createLog(options: LogOptions): Log {
   return Object.assign(logger, {
     reopen: () => (file === undefined ? undefined : openAs(() => reopenSink(sink, file))),
   })
+}
+
+function errorFields(error: Error): object {
+  const fields = pino.stdSerializers.err(error)
+  return typeof fields.stack === 'string' ? { ...fields, stack: authorStack(fields.stack, error) } : fields
 }
 
 function isPretty({ format, file }: LogOptions): boolean {
