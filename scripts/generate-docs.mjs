@@ -72,6 +72,9 @@ function signalsPage({ SIGNALS }, { CONTROL_COMMANDS }) {
   return `# Signals and control commands
 
 Signals go to the master, the process whose id is in \`--pidfile\`. Workers are the master's own business.
+An application that listens for SIGTERM is called when its worker leaves, on a stop, a reload or a retirement alike, and after the
+last response: it may end the process, or leave that to the worker, which ends when nothing is open any more, and at the latest
+when \`--graceful-timeout\` is over.
 
 ${table(['Signal', 'Meaning'], signals)}
 

@@ -43,7 +43,9 @@ export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit)
   const fields = fieldsOf(worker)
   const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
   // A terminal interrupts the workers with the master: one that still loads the application knows no better than to end.
-  const ended = exit.signal === null || (exit.signal === 'SIGINT' && worker.phase === 'quitting')
+  const interrupted = exit.signal === 'SIGINT' && worker.phase === 'quitting'
+  // What has listeners for SIGTERM often ends with the signal itself, as it would have without them.
+  const ended = exit.signal === null || exit.signal === 'SIGTERM' || interrupted
   if (left && ended && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
   else {
     // What was lost with it, as far as is known: a second may have gone by since it last said so.

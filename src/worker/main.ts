@@ -20,12 +20,17 @@ import {
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
+import { leave } from './leave.ts'
 import { stackOf } from './load/own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
+import { holdTermination } from './termination.ts'
 import { Worker } from './worker.ts'
 
 /** Once the master is gone: what the application has to do at the end may take this long, and nobody else would end it. */
 const ORPHANED_MS = 5000
+
+/** For an application that is told to end when the grace is over: less than LEAVE_MARGIN_MS, after which the master kills. */
+const MIN_TERMINATION_MS = 1000
 
 /**
  * A terminal's Ctrl-C reaches the whole process group, and `systemctl kill` every process of a service: the master decides, by
@@ -38,7 +43,9 @@ type Channel = MessageChannel<MasterMessage, WorkerMessage>
 function main(): void {
   let worker: Worker | undefined
   let log: Log | undefined
-  const channel: Channel = new MessageChannel(new Socket({ fd: MESSAGES_FD }), parseMasterMessage, {
+  let leaveByMs = 0
+  const socket = new Socket({ fd: MESSAGES_FD })
+  const channel: Channel = new MessageChannel(socket, parseMasterMessage, {
     message: (message) => {
       switch (message.kind) {
         case 'boot':
@@ -48,12 +55,16 @@ function main(): void {
             fail(asError(thrown), channel)
             return
           }
-          void start(message.boot, channel, log).then((started) => {
+          void start(message.boot, channel, log, (loaded, startLog) => {
+            const limitMs = Math.max(MIN_TERMINATION_MS, leaveByMs - monotonicMs())
+            void leave({ channel, socket, loaded, termination, log: startLog, limitMs })
+          }).then((started) => {
             worker = started
           })
           return
         case 'drain':
           if (worker === undefined) process.exit(0)
+          leaveByMs = monotonicMs() + message.graceMs
           worker.drain(message.graceMs, message.why, message.last)
           return
         case 'shed':
@@ -89,7 +100,7 @@ function main(): void {
   onLogFault((message) => log?.error(message))
   for (const signal of FOR_THE_MASTER) process.on(signal, () => undefined)
   // systemd sends it to every process of a service: the master will say drain. Sent to this one alone, it asks for a successor.
-  process.on('SIGTERM', () => channel.send({ kind: 'retire', why: 'SIGTERM' }))
+  const termination = holdTermination(() => channel.send({ kind: 'retire', why: 'SIGTERM' }))
 }
 
 const optionsOf = (boot: WorkerBoot): Options =>
@@ -101,7 +112,12 @@ function logOf(boot: WorkerBoot): Log {
   return createLog({ level: logLevel, format: logFormat, file: logFile, name: `worker ${boot.slot}` })
 }
 
-async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Worker | undefined> {
+async function start(
+  boot: WorkerBoot,
+  channel: Channel,
+  log: Log,
+  drained: (loaded: LoadedApplication, log: Log) => void,
+): Promise<Worker | undefined> {
   const options = optionsOf(boot)
   const startedMs = monotonicMs()
   try {
@@ -120,7 +136,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log): Promise<Work
       broken: (error) => fail(error, channel),
       drained: (why) => {
         log.debug({ why }, 'drained')
-        void leave(channel, loaded, log)
+        drained(loaded, log)
       },
     })
     process.on('message', (message: unknown, handle: unknown) => {
@@ -152,15 +168,6 @@ function passOn(handle: RawHandle, connection: KeptConnection, sent: () => void)
   if (process.send === undefined || !process.connected) sent()
   // Whether it arrived or not, it is closed here: then the front server sees a connection that ended between two requests.
   else process.send({ connection }, sendable, {}, () => sent())
-}
-
-async function leave(channel: Channel, loaded: LoadedApplication, log: Log): Promise<void> {
-  try {
-    await loaded.shutdown?.()
-  } catch (error) {
-    log.error({ err: asError(error) }, 'the application failed to shut down')
-  }
-  channel.send({ kind: 'bye' }, () => process.exit(0))
 }
 
 main()
