@@ -12,8 +12,9 @@ import type { ListenerInfo, TlsIdentity } from '../messages.ts'
 import { isListed } from '../networks.ts'
 import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
+import { Descriptors } from './descriptors.ts'
 import type { Proxied } from './first-bytes.ts'
-import { isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
+import { handleOf, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
 export interface ListenerSettings {
@@ -39,6 +40,8 @@ export interface Accepting {
   refuse(socket: Socket, listener: ListenerInfo, error: Error, answer: Uint8Array | undefined): void
   /** A TLS handshake that was waited for has come to nothing. */
   handshakeEnded(): void
+  /** The connection accepted last has one of the last file descriptors. */
+  descriptorsScarce(): void
   /** Nothing will ever come from one of the sockets. */
   cannotListen(error: TsgiError): void
 }
@@ -56,6 +59,7 @@ export class Listeners {
   readonly #infos: readonly ListenerInfo[]
   readonly #settings: ListenerSettings
   readonly #accepting: Accepting
+  readonly #descriptors = new Descriptors()
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   /** By the number of the listener. */
   readonly #copies = new Map<number, ListeningCopy>()
@@ -136,7 +140,9 @@ export class Listeners {
         client.close()
         return
       }
+      const { fd } = client
       this.#accepting.acceptHandle(client, listener, expected)
+      this.#watchDescriptors(fd)
     }
     const status = handle.listen(this.#settings.backlog)
     if (status === 0) return handle
@@ -170,8 +176,13 @@ export class Listeners {
   #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy | undefined {
     const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
       this.#accepted += 1
-      if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) socket.destroy()
-      else accept(socket)
+      if (listener.transport === 'tcp' && !this.#allows(socket.remoteAddress, listener)) {
+        socket.destroy()
+        return
+      }
+      const fd = handleOf(socket)?.fd
+      accept(socket)
+      if (fd !== undefined) this.#watchDescriptors(fd)
     })
     server.on('error', (error) => {
       if (server.listening) this.#acceptFailed(listener, error.message)
@@ -179,6 +190,13 @@ export class Listeners {
     })
     server.listen(handle, this.#settings.backlog)
     return server.listening ? server : undefined
+  }
+
+  #watchDescriptors(fd: number): void {
+    if (!this.#descriptors.areScarce(fd)) return
+    const message = `few of ${this.#descriptors.limit} file descriptors are left: new connections wait until others close; raise the limit (LimitNOFILE=, ulimit -n)`
+    this.#say(message, (suppressed) => this.#settings.log.warn({ suppressed }, message))
+    this.#accepting.descriptorsScarce()
   }
 
   /** @param peer undefined where it has left already: a balancer's check, as often as not, and nothing to talk about */

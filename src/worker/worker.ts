@@ -21,6 +21,8 @@ import { retireReason, withJitter } from './retire.ts'
 const TICK_MS = 1000
 /** Open FastCGI requests on one connection; front servers send one at a time. */
 const MAX_MULTIPLEXED = 128
+/** Of the connections that were too many for the descriptors: with this part of them left, more are accepted. */
+const STILL_MANY = 7 / 8
 
 export interface WorkerStart {
   readonly handler: Handler
@@ -60,6 +62,8 @@ export class Worker {
   #retiring = false
   readonly #memory: ResidentMemory
   #utilization = performance.eventLoopUtilization()
+  /** Connections that were open when file descriptors became scarce. */
+  #tooManyOpen = Number.POSITIVE_INFINITY
   #onAccepting: () => void = () => undefined
 
   constructor({ handler, boot, options, fast, log, send, passOn, draining, broken, drained }: WorkerStart) {
@@ -112,6 +116,7 @@ export class Worker {
         },
         refuse: (socket, listener, error, answer) => this.#connections.refuse(socket, listener, error, answer),
         handshakeEnded: () => this.#settled(),
+        descriptorsScarce: () => this.#letGoWhenScarce(),
         cannotListen: broken,
       },
     )
@@ -220,15 +225,33 @@ export class Worker {
     this.#listeners.release()
   }
 
+  #letGoWhenScarce(): void {
+    // Where none is open, none can close and bring the listeners back.
+    if (this.#phase !== 'accepting' || this.#open === 0) return
+    this.#tooManyOpen = this.#open
+    this.#phase = 'full'
+    this.#listeners.release()
+  }
+
+  /** Connections, in whatever state. */
+  get #open(): number {
+    return this.#connections.size + this.#http.connections + this.#listeners.handshakes
+  }
+
+  get #hasRoom(): boolean {
+    const { maxConcurrency } = this.#options
+    return (maxConcurrency === 0 || this.#load < maxConcurrency) && this.#open <= this.#tooManyOpen * STILL_MANY
+  }
+
   /** Something ended: there may be room again, or nothing left to wait for. */
   #settled(): void {
-    if (this.#phase === 'full' && this.#load < this.#options.maxConcurrency) {
+    if (this.#phase === 'full' && this.#hasRoom) {
+      this.#tooManyOpen = Number.POSITIVE_INFINITY
       this.#phase = 'starting'
       this.#send({ kind: 'want-sockets' })
     }
     if (this.#phase !== 'draining') return
-    const open = this.#requests.inFlight + this.#connections.size + this.#http.connections + this.#listeners.handshakes
-    if (open === 0) this.#leave()
+    if (this.#requests.inFlight + this.#open === 0) this.#leave()
   }
 
   #leave(): void {

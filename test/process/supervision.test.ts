@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -8,6 +9,7 @@ import { collectResponse, type GatewayResponse } from '../../src/client/request.
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import { freePort } from '../support/ports.ts'
 import { isAlive } from '../support/proc.ts'
+import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine, onlyWorker, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
@@ -191,6 +193,36 @@ test.skipIf(prlimit === undefined)('a worker without a descriptor left says so a
   limit(1000)
   expect(await text(socket)).toBe(`one ${worker}`)
 })
+
+test.skipIf(prlimit === undefined)(
+  'a worker with few descriptors left closes nobody: who comes waits until others go',
+  async () => {
+    const directory = tempDir('tsgi-process-')
+    const [app, path] = [join(directory, 'app.mjs'), join(directory, 'app.sock')]
+    writeFileSync(
+      app,
+      version('one').replaceAll(/: Record<string, unknown>|: Function| as AsyncIterable<Uint8Array>/g, ''),
+    )
+    const server = startServer({
+      name: 'tsgi',
+      command: prlimit ?? '',
+      args: ['--nofile=256:256', process.execPath, commandLine, 'serve', app, '--workers', '1', '--uwsgi', path],
+    })
+    await server.waitForLog(/ready: 1 worker/)
+    const silent = Array.from({ length: 300 }, () => connect(path).resume())
+    let closed = 0
+    for (const socket of silent) socket.on('close', () => (closed += 1))
+    await server.waitForLog(/few of 256 file descriptors are left/)
+    const answer = ask(path)
+    // Accepted or not, they are all there: the worker had its turns while each of these connected.
+    for (const socket of silent) if (socket.connecting) await once(socket, 'connect')
+    expect(closed).toBe(0)
+    for (const socket of silent) socket.destroy()
+    expect((await answer).status).toBe(200)
+    expect(server.lines.filter((line) => /no file descriptor is left/.test(line))).toEqual([])
+    await server.stop()
+  },
+)
 
 test('a worker whose event loop is kept busy by one request does not look idle', async () => {
   const { socket, control, deploy } = await deployed(['--workers', '1'])
