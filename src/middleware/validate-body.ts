@@ -32,6 +32,8 @@ export function checkedBody(
   }
   if (isFileBody(body)) {
     if (!state.started) violations.report('a file body was returned before startResponse was called')
+    // Nothing stands around it: who closes it is not seen.
+    watch.closed = true
     return asReturned(body)
   }
   if (Array.isArray(body)) {
@@ -91,6 +93,9 @@ class CheckedBody {
             this.#before()
             try {
               return this.#after(iterator.next())
+            } catch (error) {
+              this.#state.failed = true
+              throw error
             } finally {
               this.#pulling = false
             }
@@ -113,6 +118,9 @@ class CheckedBody {
             this.#before()
             try {
               return this.#after(await iterator.next())
+            } catch (error) {
+              this.#state.failed = true
+              throw error
             } finally {
               this.#pulling = false
             }

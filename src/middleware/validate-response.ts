@@ -26,6 +26,8 @@ export class ResponseState {
   excInfoCalls = 0
   /** The application returned its body. */
   returned = false
+  /** The application threw, or its body did. */
+  failed = false
   /** The gateway is done with the response. */
   over = false
 

@@ -65,8 +65,17 @@ export function watched(
       watch.waits = typeof returned === 'object' && returned !== null && Symbol.asyncIterator in returned
       return checkedBody(returned, state, violations, body, isFileBody)
     }
-    const returned: unknown = application(inner, start)
-    return isPromiseLike(returned) ? Promise.resolve(returned).then(take) : take(returned)
+    const fail = (error: unknown): never => {
+      state.failed = true
+      throw error
+    }
+    let returned: unknown
+    try {
+      returned = application(inner, start)
+    } catch (error) {
+      return fail(error)
+    }
+    return isPromiseLike(returned) ? Promise.resolve(returned).then(take, fail) : take(returned)
   }
 }
 
@@ -87,7 +96,7 @@ function atTheEnd({ environ, state, violations, body }: CallWatch): void {
     'abort',
     () => {
       const late = () => {
-        if (!state.returned)
+        if (!state.returned && !state.failed)
           violations.warn(`the application runs on ${DEAF_MS} ms after its request was given up: tsgi.signal`)
       }
       setTimeout(late, DEAF_MS).unref()

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import type { Application, Body, Environ, Middleware, StartResponse } from '../../src/application.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import { mapBody } from '../../src/middleware/body.ts'
@@ -418,6 +418,32 @@ describe('what a server gets wrong is told', () => {
     after?.()
     expect(found).toEqual(['the body was asked for a chunk after its end', 'the server did not close the body'])
   })
+})
+
+test('an application that goes on after its request was given up is told, one that ends is not', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout'] })
+  onTestFinished(() => {
+    vi.useRealTimers()
+  })
+  const violationsOf = async (application: Application): Promise<string[]> => {
+    const found: string[] = []
+    const leave = new AbortController()
+    const checked = validate(application, { onViolation: (violation) => found.push(violation) })
+    const answered = requestInMemory(checked, { signal: leave.signal })
+    leave.abort()
+    await answered
+    vi.advanceTimersByTime(1001)
+    return found
+  }
+  expect(await violationsOf(() => new Promise(() => undefined))).toEqual([
+    expect.stringMatching(/^the application runs on/),
+  ])
+  const ending: Application = (environ) =>
+    new Promise((_resolve, reject) => {
+      const { 'tsgi.signal': signal } = environ
+      signal.addEventListener('abort', () => reject(signal.reason))
+    })
+  expect(await violationsOf(ending)).toEqual([])
 })
 
 describe('what a middleware gets wrong is told', () => {
