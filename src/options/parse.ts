@@ -94,7 +94,12 @@ function findRaw(option: AnyOption, { flags, environment, preset, file }: RawSou
 
 function unknownFlags({ unknownFlags = [] }: RawSources): string[] {
   const flags = OPTION_LIST.filter((option) => option.hidden === undefined).map((option) => option.flag)
-  return unknownFlags.map((flag) => `${flag}: there is no such option${didYouMean(flag, flags)}`)
+  return unknownFlags.map((flag) => {
+    const known = OPTION_LIST.find((option) => option.flag === flag)
+    if (known === undefined || known.hidden) return `${flag}: there is no such option${didYouMean(flag, flags)}`
+    // `--proxy-protocol=yes`, or `tsgi ctl --workers 4`.
+    return known.kind.placeholder === '' ? `${flag}: takes no value` : `${flag}: is no option of this command`
+  })
 }
 
 function unknownVariables(environment: RawSources['environment']): string[] {

@@ -116,6 +116,13 @@ describe('what is wrong', () => {
   })
 })
 
+test('an option that exists is not said to be missing', () => {
+  expect(problems(raw({}, { unknownFlags: ['--proxy-protocol', '--workers'] }))).toEqual([
+    '--proxy-protocol: takes no value',
+    '--workers: is no option of this command',
+  ])
+})
+
 describe('paths', () => {
   test('start in the folder where tsgi was started', () => {
     const { options } = parseOptions(raw({ uwsgi: ['./app.sock', ':9000', '/run/x.sock'], pidfile: 'app.pid' }))
