@@ -41,7 +41,7 @@ function errorsPage({ ERRORS }) {
 
 Every error of tsgi has a code: it is in the log (\`code\`) and on the error itself (\`error.code\`). Programs compare the code,
 never the text. Exit codes of the command: 0 all is well, 1 the run failed, 2 usage or configuration, 3 the application
-could not be loaded, 4 an address could not be bound.
+could not be loaded, 4 an address could not be bound. Those of \`tsgi request\` tell the status of the answer: see its help.
 
 ${sections.join('\n\n')}
 `

@@ -340,7 +340,7 @@ export const OPTIONS = {
     section: 'Logs',
     kind: choice(['auto', 'json', 'pretty']),
     default: 'auto',
-    help: 'Form of the process log. auto is pretty on a terminal and JSON elsewhere.',
+    help: 'Form of the process log. auto is pretty on a terminal, unless NODE_ENV is production, and JSON elsewhere.',
     reload: true,
   }),
   logFile: option({
