@@ -12,6 +12,7 @@ import { addNetwork, isListed } from '../networks.ts'
 import { copyEnviron } from './copy-environ.ts'
 import {
   type Address,
+  addressOf,
   BadForward,
   checkHost,
   checkPort,
@@ -68,8 +69,8 @@ export function proxyFix(application: Application, options: ProxyFixOptions): Ap
     for (const family of FAMILIES) if (!trusted.has(family)) delete fixed[FAMILY_VARIABLES[family]]
     try {
       const hops = trusted.has('forwarded') ? parseForwarded(variable(fixed, 'HTTP_FORWARDED') ?? '') : []
-      const clients = trusted.has('for') ? listOf(fixed, 'for').map(parseAddress) : []
-      const depth = depthOf(environ, clients.length > 0 ? clients : hops.map(({ client }) => client))
+      const clients = trusted.has('for') ? listOf(fixed, 'for') : []
+      const depth = depthOf(environ, clients.length > 0 ? clients : hops.map(({ node }) => node))
       if (depth > 0) apply(fixed, tell(fixed, trusted, hops, clients, depth))
       else for (const family of trusted) delete fixed[FAMILY_VARIABLES[family]]
     } catch (error) {
@@ -82,7 +83,7 @@ export function proxyFix(application: Application, options: ProxyFixOptions): Ap
 }
 
 /** How far from the right of the lists the client stands: 0 is the peer itself, nobody is believed. */
-type DepthOf = (environ: Environ, clients: readonly (Address | undefined)[]) => number
+type DepthOf = (environ: Environ, nodes: readonly (string | undefined)[]) => number
 
 function checkedDepth({ hops, proxies }: ProxyFixOptions): DepthOf {
   if ((hops === undefined) === (proxies === undefined)) {
@@ -97,13 +98,15 @@ function checkedDepth({ hops, proxies }: ProxyFixOptions): DepthOf {
   }
   const list = proxyList(proxies ?? [])
   const isProxy = (address: Address) => isListed(address.ip, list)
-  return (environ, clients) => {
+  return (environ, nodes) => {
     const peer = variable(environ, 'REMOTE_ADDR')
-    // Without an address the peer is on a Unix socket of this machine.
-    if (peer !== undefined && peer !== '' && !isProxy(parseAddress(peer))) return 0
+    // Without an address, or where nginx says `unix:`, the peer is on a Unix socket of this machine.
+    if (peer !== undefined && peer !== '' && peer !== 'unix:' && !isProxy(parseAddress(peer))) return 0
     let depth = 1
-    for (const client of clients.toReversed()) {
-      if (depth >= clients.length || client === undefined || !isProxy(client)) break
+    for (const node of nodes.toReversed()) {
+      if (depth >= nodes.length) break
+      const client = addressOf(node)
+      if (client === undefined || !isProxy(client)) break
       depth += 1
     }
     return depth
@@ -129,7 +132,7 @@ function tell(
   environ: Environ,
   trusted: ReadonlySet<Family>,
   hops: readonly Hop[],
-  clients: readonly Address[],
+  clients: readonly string[],
   depth: number,
 ): Told {
   const single = <Value>(family: Family, check: (text: string) => Value): Value | undefined => {
@@ -143,10 +146,10 @@ function tell(
   }
   const hop = hops.at(-depth)
   // Fewer addresses than hops: somebody passed a proxy by, and what is there was not written by one of ours.
-  const client = clients.at(-depth)
+  const client = addressOf(clients.at(-depth))
   if (clients.length > 0) environ[FAMILY_VARIABLES.for] = listOf(environ, 'for').slice(-depth).join(', ')
   return {
-    client: agreed('address', client, hop?.client, ({ ip }) => ip),
+    client: agreed('address', client, addressOf(hop?.node), ({ ip }) => ip),
     proto: agreed(
       'protocol',
       single('proto', checkProto),

@@ -24,7 +24,8 @@ export interface Address {
 
 /** A hop as the proxy behind it saw it. Fields that it did not mention are undefined. */
 export interface Hop {
-  readonly client: Address | undefined
+  /** Not looked into: of a hop that nobody asks for, it is what the client wrote. See `addressOf`. */
+  readonly node: string | undefined
   readonly proto: string | undefined
   readonly host: string | undefined
 }
@@ -35,6 +36,15 @@ export class BadForward extends Error {}
 export function listOf(environ: Environ, family: Family): string[] {
   const value = variable(environ, FAMILY_VARIABLES[family])
   return value === undefined || value.trim() === '' ? [] : value.split(',').map((item) => item.trim())
+}
+
+/**
+ * The address of a client, as the proxy behind it wrote it. Undefined where it was not told: `unknown`, in any case (Squid writes it
+ * into X-Forwarded-For too), and `_hidden` (RFC 7239 section 6).
+ */
+export function addressOf(node: string | undefined): Address | undefined {
+  if (node === undefined || node.toLowerCase() === 'unknown' || node.startsWith('_')) return undefined
+  return parseAddress(node)
 }
 
 /** `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]:80`. */
@@ -82,10 +92,7 @@ export function parseForwarded(value: string): Hop[] {
       if (name === '' || fields.has(name.toLowerCase())) throw new BadForward(`Forwarded: ${JSON.stringify(pair)}`)
       fields.set(name.toLowerCase(), token ?? quoted?.replace(/\\(.)/g, '$1') ?? '')
     }
-    const node = fields.get('for')
-    // Section 6: `unknown`, in any case, and `_hidden` stand for a client whose address is not told.
-    const told = node !== undefined && node.toLowerCase() !== 'unknown' && !node.startsWith('_')
-    return { client: told ? parseAddress(node) : undefined, proto: fields.get('proto'), host: fields.get('host') }
+    return { node: fields.get('for'), proto: fields.get('proto'), host: fields.get('host') }
   })
 }
 

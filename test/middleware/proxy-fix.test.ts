@@ -46,6 +46,19 @@ describe('proxyFix believes', () => {
       '10.0.0.9, 10.0.0.2',
       '10.0.0.9',
     ],
+    [
+      'the proxy, whatever the client had written',
+      { hops: 1, trust: ['for'] },
+      'unknown, <x>, , 192.0.2.1',
+      '192.0.2.1',
+    ],
+    [
+      'the proxies, whatever the client had written',
+      { proxies: ['10.0.0.0/8'], trust: ['for'] },
+      'unknown, 192.0.2.1, 10.0.0.2',
+      '192.0.2.1',
+    ],
+    ['nothing where the address is not told', { hops: 1, trust: ['for'] }, 'unknown', '10.0.0.1'],
     ['IPv6 with a port', { hops: 1, trust: ['for'] }, '[2001:db8::1]:443', '2001:db8::1'],
     ['IPv6 without', { hops: 1, trust: ['for'] }, '2001:db8::1', '2001:db8::1'],
   ])('%s', async (_name, options, list, expected) => {
@@ -92,6 +105,20 @@ describe('proxyFix believes', () => {
       scheme: 'https',
       HTTP_HOST: 'shop.example',
     })
+  })
+
+  test('a proxy on a Unix socket, for which nginx names no address', async () => {
+    for (const REMOTE_ADDR of ['unix:', '']) {
+      const environ = await fixed({ proxies: ['10.0.0.0/8'], trust: ['for'] }, [FOR('192.0.2.1')], { REMOTE_ADDR })
+      expect(environ).toMatchObject({ REMOTE_ADDR: '192.0.2.1' })
+    }
+  })
+
+  test('the hop of a proxy, whatever address a client had written before it', async () => {
+    const environ = await fixed({ hops: 1, trust: ['forwarded'] }, [
+      ['Forwarded', 'for=<x>, for=192.0.2.1;proto=https'],
+    ])
+    expect(environ).toMatchObject({ REMOTE_ADDR: '192.0.2.1', scheme: 'https' })
   })
 
   test.each(['_hidden', 'unknown', 'Unknown', '"UNKNOWN"'])('Forwarded: for=%s tells no address', async (node) => {
