@@ -1,4 +1,7 @@
-/** Contenders measured in turns, A B C ... A B C ...: what slows the machine down for a while slows all of them. */
+/**
+ * Contenders measured in turns, A B C ... C B A ...: what slows the machine down for a while slows all of them, and what one
+ * leaves behind (a log still to be written, connections in TIME_WAIT) does not meet the same other one each time.
+ */
 
 /** A contender in a run, and what has come of it so far. */
 export interface Entry<Contender, Sample> {
@@ -44,7 +47,7 @@ export async function inTurns<E extends AnyEntry>(
     }
   }
   for (let round = 1; round <= rounds; round++) {
-    for (const entry of entries) {
+    for (const entry of round % 2 === 1 ? entries : entries.toReversed()) {
       await attempt(entry, async () => entry.samples.push(await sample(entry, round)))
     }
     say(`round ${round} of ${rounds}`)
