@@ -15,7 +15,10 @@ import { expectPlainError, type Gateway, messages, startGateways } from './gatew
 import { ROWS } from './rows.ts'
 
 const READ_TIMEOUT_MS = 1000
-const ARGS = ['--read-timeout', '1s', '--request-timeout', '4s', '--max-params-bytes', '16k', '--linger-timeout', '3s']
+const ARGS = [
+  ...['--read-timeout', '1s', '--request-timeout', '4s', '--close-timeout', '1s', '--linger-timeout', '3s'],
+  ...['--max-params-bytes', '16k'],
+]
 const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (variables: string): Buffer =>
   bytes(`\0${String.fromCharCode(variables.length & 0xff, variables.length >> 8)}\0${variables}`)

@@ -10,6 +10,8 @@ import type { BehaviourName, Observation } from './matrix.ts'
 export interface Context {
   readonly port: number
   readonly tsgi: Tsgi
+  /** How long something is waited for that may never come. */
+  readonly patienceMs: number
 }
 
 export interface Behaviour {
@@ -271,11 +273,11 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
 
   streaming: {
     expected: { firstBeforeSecond: true, body: 'first\nsecond\n' },
-    observe: async ({ port }) => {
+    observe: async ({ port, patienceMs }) => {
       let arrived = ''
       const streamed = httpRequest({ port }, { path: '/stream', onBody: (chunk) => (arrived += chunk.toString()) })
       const firstBeforeSecond = await Promise.race([
-        until('the first line', () => arrived === 'first\n', 1_500).catch(() => false),
+        until('the first line', () => arrived === 'first\n', patienceMs).catch(() => false),
         streamed.then(() => false),
       ])
       await httpRequest({ port }, { path: '/release' })
@@ -346,21 +348,21 @@ export const LOOKS: Readonly<Record<BehaviourName, Behaviour>> = {
 
   clientGone: {
     expected: { noticed: true },
-    observe: async ({ port, tsgi }) => {
+    observe: async ({ port, tsgi, patienceMs }) => {
       const fromLine = tsgi.process.lines.length
       const connection = await openHttp({ port })
       connection.send(`GET /wait HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n\r\n`)
       await tsgi.waitForLog(/waiting/, { fromLine })
       connection.destroy()
-      const noticed = tsgi.waitForLog(/gone: ClientDisconnected/, { fromLine, deadlineMs: 1_500 })
+      const noticed = tsgi.waitForLog(/gone: ClientDisconnected/, { fromLine, deadlineMs: patienceMs })
       return { noticed: await noticed.then(Boolean, () => false) }
     },
   },
 
   upgrade: {
     expected: { status: 101, echoed: 'ping pong' },
-    observe: async ({ port }) => {
-      const connection = await openHttp({ port }, 1_500)
+    observe: async ({ port, patienceMs }) => {
+      const connection = await openHttp({ port }, patienceMs)
       try {
         const head = `GET /upgrade HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n`
         connection.send(`${head}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n`)

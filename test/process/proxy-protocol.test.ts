@@ -164,11 +164,12 @@ test.each([
 })
 
 test('a header that does not come to its end is given up', async () => {
-  for (const port of [http, uwsgi, any]) {
+  const begun = [http, uwsgi, any].map((port) => {
     const socket = connect(port, '127.0.0.1')
     socket.write('PROXY TCP4 192.0.2.7')
-    await closed(socket.resume())
-  }
+    return closed(socket.resume())
+  })
+  await Promise.all(begun)
 })
 
 describe('--allow-from', () => {

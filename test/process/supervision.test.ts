@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
@@ -40,6 +40,8 @@ async function deployed(args: readonly string[] = []): Promise<Deployment> {
   writeFileSync(join(directory, 'package.json'), '{"type":"module"}')
   deploy(version('one'))
   const tsgi = await startTsgi({ app, args: ['--uwsgi', socket, '--control', control, ...args], cwd: directory })
+  // Workers that tick beside the next test would only make it slower.
+  onTestFinished(async () => void (await tsgi.stop()))
   return { tsgi, socket, control, app, deploy }
 }
 
@@ -225,19 +227,23 @@ test.skipIf(prlimit === undefined)(
 )
 
 test('a worker whose event loop is kept busy by one request does not look idle', async () => {
-  const { socket, control, deploy } = await deployed(['--workers', '1'])
-  deploy(`export const application = (environ, startResponse) => {
-    for (const end = Date.now() + 8000; Date.now() < end; );
+  const { socket, control, app, deploy } = await deployed(['--workers', '1'])
+  const enough = `${app}.enough`
+  deploy(`import { existsSync } from 'node:fs'
+  export const application = (environ, startResponse) => {
+    while (!existsSync('${enough}'));
     startResponse('200 OK', [])
     return []
   }`)
   expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
   const slow = ask(socket)
-  await until('it is shown as busy', async () => (await ctl(control, 'workers')).output.includes('100 %'), 7500)
+  await until('it is shown as busy', async () => (await ctl(control, 'workers')).output.includes('100 %'))
+  writeFileSync(enough, '')
   expect((await slow).status).toBe(200)
 })
 
-test('five reloads under constant POSTs lose none', async () => {
+// Forty, through nginx, are in test/load.
+test('reloads under constant POSTs lose none', async () => {
   const { socket, control } = await deployed(['--workers', '2'])
   let running = true
   let answered = 0
@@ -249,7 +255,7 @@ test('five reloads under constant POSTs lose none', async () => {
     }
   }
   const clients = [client(), client(), client(), client()]
-  for (let reload = 0; reload < 5; reload += 1) expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  for (let reload = 0; reload < 2; reload += 1) expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
   running = false
   await Promise.all(clients)
   expect(answered).toBeGreaterThan(100)

@@ -1,23 +1,27 @@
-/** What a test file started, so that nothing outlives it: stopped in reverse order after the last test of the file. */
+/** What a test file started and made, so that nothing outlives it. */
 
 import { afterAll } from 'vitest'
 
-type Stop = () => unknown
-const started: Stop[] = []
+type Action = () => unknown
+const stops: Action[] = []
+const removals: Action[] = []
 
 /** `stop` may be called more than once. */
-export function stopAfterTests(stop: Stop): void {
-  started.push(stop)
+export function stopAfterTests(stop: Action): void {
+  stops.push(stop)
 }
 
+/** For what is in use until all is stopped: folders. */
+export function removeAfterTests(remove: Action): void {
+  removals.push(remove)
+}
+
+// All at once: some take their time, and none has to wait for another.
+const runAll = (actions: readonly Action[]): Promise<PromiseSettledResult<unknown>[]> =>
+  Promise.allSettled(actions.map(async (action) => action()))
+
 afterAll(async () => {
-  const failures: unknown[] = []
-  for (const stop of started.splice(0).toReversed()) {
-    try {
-      await stop()
-    } catch (error) {
-      failures.push(error)
-    }
-  }
+  const outcomes = [...(await runAll(stops.splice(0))), ...(await runAll(removals.splice(0)))]
+  const failures = outcomes.flatMap((outcome) => (outcome.status === 'rejected' ? [outcome.reason] : []))
   if (failures.length > 0) throw new AggregateError(failures, 'could not be stopped after the tests')
 })
