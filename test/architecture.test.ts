@@ -136,3 +136,17 @@ test('files do not import each other in a circle', () => {
   for (const path of TARGETS.keys()) visit(path, [])
   expect(circles).toEqual([])
 })
+
+test('docs/contributing.md shows the house as it stands', () => {
+  const page = readFileSync(resolve(SRC, '../docs/contributing.md'), 'utf8')
+  const cells = (heading: string): string[] => {
+    const [, rows = ''] = page.split(`| ${heading} | what it is |\n| --- | --- |\n`)
+    const table = rows.slice(0, rows.indexOf('\n\n'))
+    return table
+      .split('\n')
+      .flatMap((row) => [...(row.split(' | ')[0] ?? '').matchAll(/`([^`]+)`/g)].map(([, name = '']) => name))
+  }
+  expect(new Set(['.', ...cells('folder')])).toEqual(new Set(Object.keys(MAY_IMPORT)))
+  expect(cells('file in `gateway`').length).toBeGreaterThan(5)
+  for (const name of cells('file in `gateway`')) expect(TARGETS.has(`gateway/${name}.ts`), name).toBe(true)
+})

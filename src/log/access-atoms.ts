@@ -6,8 +6,8 @@ import type { RequestVariables } from '../gateway/request-source.ts'
 import { rawPath } from '../gateway/text.ts'
 import { headerVariable } from '../gateway/variable-names.ts'
 import { nearest } from '../nearest.ts'
-import { createCommonLogClock, createIsoClock } from './clock.ts'
 import { escapeText } from './escape.ts'
+import { createCommonLogClock, createIsoClock } from './time-stamps.ts'
 
 /** One answered request. */
 export interface AccessEntry {

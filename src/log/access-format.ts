@@ -2,8 +2,8 @@
 
 import { describe, TsgiError } from '../errors.ts'
 import { type AccessEntry, atomField, type Field } from './access-atoms.ts'
-import { createIsoClock } from './clock.ts'
 import { escapeJson } from './escape.ts'
+import { createIsoClock } from './time-stamps.ts'
 
 /** Apache's and nginx's `combined`. */
 export const COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
