@@ -15,7 +15,7 @@ export const MAX_FRAME_BYTES = 16 * 1024 * 1024
 const HEADER_BYTES = 4
 const packr = new Packr({ useRecords: false })
 
-export interface ChannelEvents<In> {
+interface ChannelEvents<In> {
   readonly message: (message: In) => void
   /** Once, and last. With an error when the peer sent what is no message, or the stream broke. */
   readonly close: (error: Error | undefined) => void

@@ -121,6 +121,24 @@ test(`no file is longer than ${MAX_LINES} lines: past that it has two jobs`, () 
   expect(long).toEqual([])
 })
 
+test('what a file exports is named by another one', () => {
+  const root = resolve(SRC, '..')
+  const elsewhere = ['test', 'bench', 'scripts'].flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
+      .filter((path) => /\.(?:ts|mts|mjs)$/.test(path))
+      .map((path) => readFileSync(join(root, folder, path), 'utf8')),
+  )
+  const words = new Map<string, number>()
+  for (const text of [...FILES.map((file) => file.text), ...elsewhere]) {
+    for (const word of new Set(text.match(/\w+/g))) words.set(word, (words.get(word) ?? 0) + 1)
+  }
+  const exported = /^export (?:async )?(?:const|function\*?|class|interface|type) (\w+)/gm
+  const unused = FILES.flatMap(({ path, text }) =>
+    [...text.matchAll(exported)].filter(([, name = '']) => words.get(name) === 1).map(([, name]) => `${path}: ${name}`),
+  )
+  expect(unused).toEqual([])
+})
+
 test('files do not import each other in a circle', () => {
   const circles: string[] = []
   const done = new Set<string>()

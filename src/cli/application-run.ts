@@ -12,7 +12,7 @@ import { START_RULES } from './start-rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
 import { printError } from './terminal.ts'
 
-export interface ApplicationRun extends Loaded {
+interface ApplicationRun extends Loaded {
   /** Absolute: `/srv/app/app.ts` or `/srv/app/app.ts:name`. */
   readonly application: string
   /** Reads everything again. What needs a restart stays as it was at the start. */

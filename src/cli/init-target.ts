@@ -82,7 +82,7 @@ export function packagePath(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url))
 }
 
-export interface Replacement {
+interface Replacement {
   readonly pattern: RegExp
   readonly by: string
 }

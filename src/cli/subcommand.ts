@@ -50,7 +50,7 @@ export interface Invocation {
   readonly extras: Readonly<Record<string, unknown>>
 }
 
-export interface Surroundings {
+interface Surroundings {
   /** The command line after `tsgi`. */
   readonly words: readonly string[]
   readonly environment: Readonly<Record<string, string | undefined>>

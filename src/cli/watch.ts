@@ -13,7 +13,7 @@ export interface Watch extends Disposable {
   close(): void
 }
 
-export interface WatchEvents {
+interface WatchEvents {
   /** @param path relative to the root, of one file that changed; at most once in GATHER_MS */
   readonly changed: (path: string) => void
   /** Nothing is watched any more. @param why with the remedy */

@@ -5,7 +5,7 @@ import type { GatewayRequest, ResponseParser } from './request.ts'
 import { createScgiResponseParser, encodeScgiRequest } from './scgi.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from './uwsgi.ts'
 
-export interface GatewayClient {
+interface GatewayClient {
   /** One request, alone on its connection. */
   readonly encodeRequest: (request: GatewayRequest) => Buffer[]
   /** @param bodiless the request was HEAD */

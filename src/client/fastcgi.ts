@@ -62,7 +62,7 @@ export function encodeFastcgiStream(
   return Buffer.concat([...records, encodeFastcgiRecord(type, requestId, new Uint8Array(0))])
 }
 
-export interface FastcgiRequestOptions {
+interface FastcgiRequestOptions {
   /** 1 unless requests share the connection. */
   readonly requestId?: number
   readonly keepConnection?: boolean
@@ -81,7 +81,7 @@ export function encodeFastcgiRequest(request: GatewayRequest, options: FastcgiRe
   ]
 }
 
-export interface FastcgiRecord {
+interface FastcgiRecord {
   readonly version: number
   readonly type: number
   readonly requestId: number

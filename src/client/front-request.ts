@@ -4,7 +4,7 @@ import { TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { splitOnce } from '../split-once.ts'
 
-export interface HttpTarget {
+interface HttpTarget {
   readonly scheme: 'http' | 'https'
   /** As written, with its port where it has one: what the Host field says. */
   readonly host: string

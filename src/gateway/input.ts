@@ -18,7 +18,7 @@ interface Pending {
 }
 
 /** Where the body comes from. */
-export interface BodySource {
+interface BodySource {
   /** Told `false` when enough is held, `true` when the application wants more: the socket is paused and resumed by it. */
   flow(wanted: boolean): void
 }

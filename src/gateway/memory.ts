@@ -23,7 +23,7 @@ export interface MemoryRequest {
   readonly signal?: AbortSignal
 }
 
-export interface MemoryResponse {
+interface MemoryResponse {
   /** 0 when the response broke off before its head. */
   readonly status: number
   /** As sent: `200 OK`. */

@@ -5,7 +5,7 @@ import type { FetchHandler } from './fetch/fetch.ts'
 
 const MARK: unique symbol = Symbol.for('tsgi.interface')
 
-export type MarkedInterface = 'fetch' | 'node' | 'async'
+type MarkedInterface = 'fetch' | 'node' | 'async'
 
 export type NodeListener = (request: IncomingMessage, response: ServerResponse) => unknown
 

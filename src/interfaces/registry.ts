@@ -15,7 +15,7 @@ import { markOf, type NodeListener } from './marks.ts'
 import { expressPrototypes, handlerOfServer } from './node/listener.ts'
 import type { ListenTakeover, TakenServer } from './node/takeover.ts'
 
-export type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
+type InterfaceName = 'tsgi' | 'fetch' | 'node' | 'async'
 
 export interface LoadedApplication {
   readonly handler: Handler
@@ -33,7 +33,7 @@ export interface LoadedApplication {
   shutdown?(): Promise<void>
 }
 
-export interface ExportContext {
+interface ExportContext {
   /** As in the file: `application`, `default`. */
   readonly exportName: string
   /** For messages. */

@@ -6,7 +6,7 @@ import { escapeJson } from './escape.ts'
 import { createIsoClock } from './time-stamps.ts'
 
 /** Apache's and nginx's `combined`. */
-export const COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
+const COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
 
 /**
  * @param format `combined`, `json`, or text with atoms: `%(h)s %(r)s %({X-Forwarded-For}i)s`; `%%` is a percent sign

@@ -7,7 +7,7 @@ import { openBackgroundFile } from './background-file.ts'
 
 export type { AccessEntry } from './access-atoms.ts'
 
-export interface AccessLogOptions {
+interface AccessLogOptions {
   /** `off`, `json`, `combined`, or a format string (access-format.ts). */
   readonly format: string
   /** Appended to; standard output without it. */

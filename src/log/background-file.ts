@@ -7,7 +7,7 @@ import { close, closeSync, openSync, readSync, statSync, write, writeSync } from
 import { errorCode } from '../errors.ts'
 import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
 
-export interface BackgroundFile {
+interface BackgroundFile {
   /** @param lines ASCII */
   write(lines: string): void
   /** Opens the file anew by its name; what waits goes to the old one. */

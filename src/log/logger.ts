@@ -7,7 +7,7 @@ import { openSink, reopenSink } from './sink.ts'
 
 export type LogLevel = LevelWithSilent
 
-export interface LogOptions {
+interface LogOptions {
   readonly level: LogLevel
   /** `auto`: readable where standard error is a terminal and NODE_ENV is not `production`, else JSON. */
   readonly format: 'auto' | 'json' | 'pretty'

@@ -11,7 +11,7 @@ export const REPEAT_INTERVAL_MS = 10_000
  * Calls `say` at most once per key and interval, and for no more than 100 keys in one; `suppressed` is how often it was not
  * called since it last was for this key, or for keys that were too many.
  */
-export type RateLimit = (key: string, say: (suppressed: number) => void) => void
+type RateLimit = (key: string, say: (suppressed: number) => void) => void
 
 /** @param now milliseconds from a clock that never goes back */
 export function createRateLimit(intervalMs: number, now: () => number = () => performance.now()): RateLimit {

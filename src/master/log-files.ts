@@ -21,7 +21,7 @@ const STICKY = 0o1000
 /** path_resolution(7): the kernel follows no more either. */
 const MAX_LINKS = 40
 
-export interface LogFiles {
+interface LogFiles {
   /**
    * Creates those that are not there, for the workers to open.
    * @throws TsgiError TSGI_USAGE

@@ -28,7 +28,7 @@ import { uwsgiStats } from './uwsgi-stats.ts'
 import { watchSockets } from './watch-sockets.ts'
 import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
 
-export interface MasterRun {
+interface MasterRun {
   /** Absolute path, with `:name` where one was given. */
   readonly application: string
   readonly options: Options

@@ -5,7 +5,7 @@ import { createLog, type Log, type OpenAs } from '../log/logger.ts'
 import type { Options } from '../options/table.ts'
 import type { MasterLog } from './report.ts'
 
-export interface AdoptingLog extends MasterLog {
+interface AdoptingLog extends MasterLog {
   /** Goes on as these options say. */
   adopt(options: LogChoices): void
   /** As that of a Log. */

@@ -21,7 +21,7 @@ import { describeStatus, describeWorkers } from './status.ts'
 import { inSeconds, nameOf, workersText } from './words.ts'
 import type { WorkerEvents, WorkerProcess } from './worker-process.ts'
 
-export interface MasterStart {
+interface MasterStart {
   readonly options: Options
   readonly listeners: readonly Listener[]
   readonly sockets: Sockets

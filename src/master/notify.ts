@@ -12,7 +12,7 @@ import { isWell, observe, STARTING } from './service-state.ts'
 
 const COMMAND = 'systemd-notify'
 
-export interface ServiceNotifier {
+interface ServiceNotifier {
   /** Called when anything happened; says what is new. */
   readonly observe: (roster: Roster) => void
   readonly close: () => void

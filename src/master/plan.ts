@@ -5,7 +5,7 @@ import { FRESH } from './back-off.ts'
 import type { Reload, Roster, WorkerView } from './roster.ts'
 import { inSeconds } from './words.ts'
 
-export interface Plan {
+interface Plan {
   /** In this order. When they are carried out and folded in, plan again until there are none. */
   readonly actions: readonly Action[]
   /** When time alone calls for the next plan; Infinity: never. */

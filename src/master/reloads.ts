@@ -19,7 +19,7 @@ export interface Setup {
   readonly listeners: readonly Listener[]
 }
 
-export interface ReloadsStart {
+interface ReloadsStart {
   readonly sockets: Pick<Sockets, 'bind' | 'keepOnly'>
   readonly log: MasterLog
   /** Reads the options anew. */

@@ -32,7 +32,7 @@ export interface WorkerView {
   readonly interface: string | undefined
 }
 
-export type StopKind = 'graceful' | 'quick' | 'immediate'
+type StopKind = 'graceful' | 'quick' | 'immediate'
 
 export interface Stop {
   readonly kind: StopKind
@@ -78,7 +78,7 @@ export interface Roster {
 }
 
 /** What workers that are gone have done, so that sums never go back. */
-export interface History {
+interface History {
   readonly spawned: number
   readonly spawnedBySlot: ReadonlyMap<number, number>
   /** Died without being told to leave. */

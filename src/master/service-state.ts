@@ -3,7 +3,7 @@
 import type { Roster } from './roster.ts'
 import { workersText } from './words.ts'
 
-export interface ServiceState {
+interface ServiceState {
   readonly phase: 'starting' | 'serving' | 'reloading' | 'stopping'
   readonly status: string
 }

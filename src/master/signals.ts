@@ -29,7 +29,7 @@ export const SIGNALS = table({
   SIGTTOU: { command: 'fewer', help: 'One worker fewer, down to one.' },
 })
 
-export type HandledSignal = keyof typeof SIGNALS
+type HandledSignal = keyof typeof SIGNALS
 
 type Handle = (command: SignalCommand, signal: HandledSignal) => void
 

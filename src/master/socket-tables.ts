@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs'
 
-export interface UnixSocket {
+interface UnixSocket {
   readonly inode: string
   readonly path: string | undefined
   /** A stream socket that listens, or is only bound. */
@@ -22,7 +22,7 @@ export function unixSockets(): readonly UnixSocket[] {
   })
 }
 
-export interface IpSocket {
+interface IpSocket {
   readonly inode: string
   readonly listens: boolean
 }

@@ -3,7 +3,7 @@
 import type { Roster, WorkerView } from './roster.ts'
 import type { Listener } from './sockets.ts'
 
-export interface WorkerRow {
+interface WorkerRow {
   readonly slot: number
   readonly pid: number | undefined
   readonly generation: number

@@ -9,7 +9,7 @@ import type { Roster, WorkerView } from './roster.ts'
 import type { Listener } from './sockets.ts'
 import { isStuck } from './status.ts'
 
-export interface StatsInput {
+interface StatsInput {
   readonly roster: Roster
   readonly listeners: readonly Listener[]
   readonly backlog: number

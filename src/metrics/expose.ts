@@ -35,7 +35,7 @@ export async function exposeMetrics(
   return { text: await registry.metrics(), contentType: registry.contentType }
 }
 
-export function collectMetrics({ past, workers, master }: MetricsInput): readonly Exposed[] {
+function collectMetrics({ past, workers, master }: MetricsInput): readonly Exposed[] {
   const totals = sumColumns([past, ...workers.map(({ tick }) => tick.counters)])
   return [
     ...Object.entries(COUNTERS).map(([key, { name, help, label }]): Exposed => {

@@ -52,7 +52,7 @@ const histograms = <Key extends string>(rows: Record<Key, WorkerHistogram>): Rea
 /** From a reply out of memory to the time after which a front server gives up. */
 const DURATION_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
 
-export const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const
+const STATUS_CLASSES = ['2xx', '3xx', '4xx', '5xx'] as const
 
 const ERROR_CODES = Object.entries(ERRORS)
   .filter(([, { kind }]) => kind === 'protocol' || kind === 'client')
@@ -173,7 +173,7 @@ export const MASTER_METRICS: Readonly<Record<string, MasterMetric>> = {
   },
 }
 
-export type CounterName = keyof typeof COUNTERS
+type CounterName = keyof typeof COUNTERS
 export type HistogramName = keyof typeof HISTOGRAMS
 export type StatusClass = (typeof STATUS_CLASSES)[number]
 

@@ -13,7 +13,7 @@ export interface StackFrame {
   readonly own: boolean
 }
 
-export interface CodeLine {
+interface CodeLine {
   readonly number: number
   readonly text: string
   readonly marked: boolean

@@ -19,7 +19,7 @@ export const LISTENER_KEYS: readonly ListenerKey[] = ['uwsgi', 'fastcgi', 'scgi'
 /** What the master serves itself. */
 export const SERVICE_KEYS = ['control', 'stats', 'metrics'] as const
 
-export type AddressOptions = Pick<Options, ListenerKey | (typeof SERVICE_KEYS)[number]>
+type AddressOptions = Pick<Options, ListenerKey | (typeof SERVICE_KEYS)[number]>
 
 /** Every address that is given, of listeners and of services; what is no address is left out. */
 export function givenAddresses(options: AddressOptions): readonly Address[] {

@@ -10,7 +10,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url'
 import { unpack } from 'msgpackr'
 import { asError, describe, TsgiError } from '../errors.ts'
 
-export const CONFIG_NAMES = ['tsgi.config.ts', 'tsgi.config.js', 'tsgi.config.mjs', 'tsgi.config.json'] as const
+const CONFIG_NAMES = ['tsgi.config.ts', 'tsgi.config.js', 'tsgi.config.mjs', 'tsgi.config.json'] as const
 
 /** A file that waits for a network must not hang a reload for ever. */
 const READ_TIMEOUT_MS = 30_000
@@ -21,7 +21,7 @@ export type ConfigAnswer =
   /** `stack` when the file itself failed, undefined when what it exports is no configuration. */
   | { readonly ok: false; readonly message: string; readonly stack?: string }
 
-export interface ConfigFile {
+interface ConfigFile {
   /** Absolute. */
   readonly path: string
   readonly values: Readonly<Record<string, unknown>>

@@ -5,7 +5,7 @@ import { SECTIONS } from './row.ts'
 import type { Options } from './table.ts'
 
 /** `--workers N|auto` */
-export function flagUsage({ flag, kind }: AnyOption): string {
+function flagUsage({ flag, kind }: AnyOption): string {
   return kind.placeholder === '' ? flag : `${flag} ${kind.placeholder}`
 }
 

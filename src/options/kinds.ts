@@ -305,7 +305,7 @@ function readPair(name: string, value: unknown, context: Context): string[] {
   return isText ? [`${name}=${value}`] : []
 }
 
-export type ReadValue<Out> =
+type ReadValue<Out> =
   | { readonly ok: true; readonly value: Out }
   | { readonly ok: false; readonly problems: readonly string[] }
 

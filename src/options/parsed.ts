@@ -9,7 +9,7 @@ export interface Source {
   readonly name: string
 }
 
-export type Sources = Readonly<Record<OptionKey, Source>>
+type Sources = Readonly<Record<OptionKey, Source>>
 
 export interface Parsed {
   readonly options: Options

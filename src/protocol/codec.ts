@@ -35,7 +35,7 @@ export type RequestEvent =
   /** Bytes to send back as they are: answers to management records and pings. `error` says why, where that is worth a log line. */
   | { readonly kind: 'reply'; readonly bytes: Uint8Array; readonly close: boolean; readonly error?: TsgiError }
 
-export interface RequestBegin {
+interface RequestBegin {
   readonly kind: 'begin'
   readonly requestId: number
   readonly params: Params

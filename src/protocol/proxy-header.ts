@@ -12,7 +12,7 @@ export interface Endpoint {
   readonly port: number
 }
 
-export interface ProxyHeader {
+interface ProxyHeader {
   readonly version: 1 | 2
   /** Bytes of the header: the connection's own begin behind them. */
   readonly length: number

@@ -10,7 +10,7 @@ import { detect } from '../protocol/detect.ts'
 import { type Endpoint, parseProxyHeader } from '../protocol/proxy-header.ts'
 import { refusalBytes, withoutTls } from '../protocol/wrong-protocol.ts'
 
-export interface BeforeTlsEvents {
+interface BeforeTlsEvents {
   /** A handshake has begun: its bytes are in the socket again. @param source who connected, as the PROXY header says */
   hello(source: Endpoint | undefined): void
   /** @param answer in the protocol that the peer speaks, where it has one for that */

@@ -21,7 +21,7 @@ import type { TransportEvents } from './transport.ts'
 
 export type PassOn = (handle: RawHandle, kept: KeptConnection, sent: () => void) => void
 
-export interface ConnectionSettings {
+interface ConnectionSettings {
   /** Which of the two transports a connection gets that was handed over. */
   readonly fast: boolean
   readonly limits: DecoderLimits

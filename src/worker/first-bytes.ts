@@ -20,7 +20,7 @@ export interface Proxied {
   readonly source: Endpoint | undefined
 }
 
-export interface Wrong {
+interface Wrong {
   readonly kind: 'wrong'
   readonly error: Error
   /** In the protocol that the peer speaks, where it has an answer for that. */

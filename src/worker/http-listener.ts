@@ -16,7 +16,7 @@ import { variablesOf } from './http-variables.ts'
 import type { Requests } from './requests.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
-export interface HttpSettings {
+interface HttpSettings {
   /** Of a request head; and how long a body may stall. 0: no limit */
   readonly readTimeoutMs: number
   readonly lingerTimeoutMs: number

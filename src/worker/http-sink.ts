@@ -7,7 +7,7 @@ import type { Sink } from '../gateway/sink.ts'
 import { drained } from '../interfaces/drained.ts'
 import { breakOff } from './break-off.ts'
 
-export interface HttpSinkSettings {
+interface HttpSinkSettings {
   /** The client waits for a 100 before it sends its body (RFC 9110 section 10.1.1). */
   readonly expectsContinue: boolean
   readonly lingerTimeoutMs: number

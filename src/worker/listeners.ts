@@ -17,7 +17,7 @@ import type { Proxied } from './first-bytes.ts'
 import { handleOf, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
-export interface ListenerSettings {
+interface ListenerSettings {
   readonly backlog: number
   readonly fast: boolean
   /** Peers that may connect over TCP. */
@@ -32,7 +32,7 @@ export interface ListenerSettings {
 }
 
 /** Where accepted connections go. */
-export interface Accepting {
+interface Accepting {
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
   /** @param proxied what the PROXY protocol header said, where it came before TLS and was read with it */
   acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], proxied?: Proxied): void
@@ -51,7 +51,7 @@ const QUIET_TURNS = 3
 const MAX_TURNS = 10_000
 
 /** One open copy of a listening socket. */
-export interface ListeningCopy {
+interface ListeningCopy {
   close(): void
 }
 

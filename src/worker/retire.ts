@@ -1,13 +1,13 @@
 /** When a worker should be replaced: decided once a second from what it knows of itself; pure. */
 
-export interface RetireLimits {
+interface RetireLimits {
   /** 0: never; the jitter was added when the worker started. */
   readonly maxRequests: number
   readonly maxMemoryBytes: number
   readonly maxLifetimeMs: number
 }
 
-export interface WorkerAge {
+interface WorkerAge {
   readonly requests: number
   readonly rssBytes: number
   readonly lifetimeMs: number

@@ -7,7 +7,7 @@ import type { Endpoint } from '../protocol/proxy-header.ts'
 import { readBeforeTls } from './before-tls.ts'
 import { setCarrier } from './break-off.ts'
 
-export interface TlsEvents {
+interface TlsEvents {
   /** @param source who connected, as a PROXY protocol header says */
   accepted(socket: Socket, source: Endpoint | undefined): void
   /** No TLS came. @param answer in the protocol that the peer speaks, where it has one for that */
@@ -17,7 +17,7 @@ export interface TlsEvents {
   ended(): void
 }
 
-export interface TlsSettings {
+interface TlsSettings {
   readonly identity: TlsIdentity
   /** For what comes before a handshake, and for the handshake. 0: no limit */
   readonly timeoutMs: number

@@ -12,7 +12,7 @@ import { runWebSocket } from './websocket.ts'
 import { handshakeFault, subprotocolsOf } from './websocket-handshake.ts'
 import { WebSockets } from './websockets.ts'
 
-export interface AsyncInterface {
+interface AsyncInterface {
   readonly handler: Handler
   startup(failedLater: (error: Error) => void): Promise<void>
   shutdown(): Promise<void>

@@ -4,7 +4,7 @@ import type { ByteString, Environ, HeaderList } from '../../application.ts'
 import { describe } from '../../errors.ts'
 import { mark } from '../marks.ts'
 
-export interface BaseScope {
+interface BaseScope {
   readonly tsgi: { readonly version: '1.0'; readonly spec_version: '2.5' }
   /** The optional messages that this connection can carry. */
   readonly extensions: Readonly<Record<string, object>>

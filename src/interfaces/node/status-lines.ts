@@ -3,7 +3,7 @@
 import http from 'node:http'
 import type { Status } from '../../application.ts'
 
-export interface StatusLine {
+interface StatusLine {
   readonly reason: string
   readonly status: Status
   /** What stands for the head in `_header`: not empty, and sent by nobody. */

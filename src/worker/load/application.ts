@@ -8,7 +8,7 @@ import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
 import { placeOf } from './syntax-error.ts'
 import { importFile, type TsLoader } from './typescript.ts'
 
-export interface LoadSettings {
+interface LoadSettings {
   readonly tsLoader: TsLoader
   /** Told what an operator may want to know: a file that needed another loader than expected. */
   readonly say?: (message: string) => void
@@ -16,7 +16,7 @@ export interface LoadSettings {
   readonly listened?: () => boolean | Promise<boolean>
 }
 
-export interface LoadedExport {
+interface LoadedExport {
   /** Undefined where the file exports nothing and `listened` said that this is fine. */
   readonly exported: unknown
   /** `application`, `default`, `api.handler`, `makeApp()`; `` where nothing was exported. */

@@ -14,7 +14,7 @@ import { located } from './syntax-error.ts'
 
 export type TsLoader = 'auto' | 'native' | 'tsx'
 
-export interface Imported {
+interface Imported {
   /** A module namespace, or what a CommonJS file assigned to module.exports. */
   readonly module: unknown
   readonly loader: 'node' | 'native' | 'tsx'
