@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import http, { createServer } from 'node:http'
 import https from 'node:https'
@@ -162,4 +163,18 @@ test('other servers listen for real', async () => {
   await once(server, 'listening')
   expect(takeover.servers().length).toBe(0)
   server.close()
+})
+
+test('a file that prints to a pipe, and makes nothing listen, is not waited for', async () => {
+  const built = new URL('../../dist/interfaces/node/takeover.js', import.meta.url).href
+  const script = `
+    import { installListenTakeover } from '${built}'
+    process.stdin.resume() // as the channel to the master, it keeps the process alive
+    const takeover = installListenTakeover()
+    console.log('printed')
+    console.error('printed')
+    await takeover.waitForChosen(60_000)
+    process.exit()`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'pipe' })
+  expect(await once(child, 'exit')).toEqual([0, null])
 })

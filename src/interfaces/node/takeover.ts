@@ -96,7 +96,8 @@ export function installListenTakeover(wantedPort?: number): ListenTakeover {
   const taken: TakenServer[] = []
   const hearing = new Set<(entry: TakenServer) => void>()
   const listen: Listen = net.Server.prototype.listen
-  // The channels to the master are there before the application is.
+  // The channels to the master are there before the application is. So are these two, which Node makes when they are first used.
+  void [process.stdout, process.stderr]
   const isIdle = idleBeside(countPipes(process.getActiveResourcesInfo()))
   net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
     // A server that listens already gets the error that Node throws then. A bound handle is tsgi's own HTTP listener's.
