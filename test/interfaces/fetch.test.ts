@@ -149,6 +149,24 @@ describe('the request', () => {
     expect(read).toEqual(values.map((value) => new Headers([['x-a', value]]).get('x-a')))
   })
 
+  test('names no expectation: it is met, and with it no fetch would send the request on', async () => {
+    const seen: unknown[] = []
+    await ask(
+      async (request) => {
+        const { headers } = request
+        seen.push(
+          headers.has('expect'),
+          headers.get('Expect'),
+          [...headers.keys()].includes('expect'),
+          headers.get('expect'),
+        )
+        return new Response()
+      },
+      { ...body, headers: [['Expect', '100-continue']] },
+    )
+    expect(seen).toEqual([false, null, false, null])
+  })
+
   test('reads a form', async () => {
     const response = await ask(async (request) => new Response(String((await request.formData()).get('x'))), {
       method: 'POST',
@@ -594,6 +612,10 @@ describe('what fetch gave is sent on as it is read:', () => {
     '/other': ['rot13', Buffer.from('plain text')],
   }
   const upstream = createServer((request, response) => {
+    if (request.url === '/echo') {
+      request.pipe(response)
+      return
+    }
     const [coding, body] = answers[request.url ?? ''] ?? ['', Buffer.alloc(0)]
     response.writeHead(200, { 'content-encoding': coding, 'content-length': body.length, 'x-a': 'b' }).end(body)
   })
@@ -614,6 +636,15 @@ describe('what fetch gave is sent on as it is read:', () => {
     expect(names).toContain('x-a')
     expect(names).not.toContain('content-encoding')
     expect(names).not.toContain('content-length')
+  })
+
+  test('a request with a body goes through as it is, whatever was expected', async () => {
+    const { text } = await ask((request) => fetch(new Request(urlOf('/echo'), request)), {
+      method: 'PUT',
+      body: 'the body',
+      headers: [['Expect', '100-continue']],
+    })
+    expect(text).toBe('the body')
   })
 
   test('a coding that fetch does not undo stays', async () => {

@@ -21,7 +21,8 @@ export class LazyHeaders {
     const key = variableOf(name)
     if (key === undefined) return this.native().get(name)
     const { variables } = this.#source
-    if (key === 'HTTP_TRANSFER_ENCODING' && variables.contentLength !== undefined) return null
+    if (key === 'HTTP_EXPECT' || (key === 'HTTP_TRANSFER_ENCODING' && variables.contentLength !== undefined))
+      return null
     const value = variables.get(key)
     return value === undefined ? null : trimmed(value)
   }
@@ -49,6 +50,8 @@ export class LazyHeaders {
     if (this.#native === undefined) {
       const headers = new Headers()
       this.#source.variables.eachHeader((name, value) => {
+        // Who took the body in has answered it. With it `fetch(request)` fails: undici has no way to send one.
+        if (name.lower === 'expect') return
         try {
           headers.append(name.lower, value)
         } catch {
