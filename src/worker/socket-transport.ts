@@ -43,6 +43,8 @@ export class SocketTransport implements Transport {
   /** EPIPE and ECONNRESET are ordinary here: 'close' follows, and that is what counts. */
   readonly #onError = (): void => {
     this.#ended = true
+    // Not after every error by itself: a TLS client that renegotiates again and again is only told of (ERR_TLS_SESSION_ATTACK).
+    this.#socket.destroy()
   }
 
   readonly #onClose = (): void => {
@@ -98,7 +100,7 @@ export class SocketTransport implements Transport {
     clearTimeout(this.#lingering)
     this.#forget()
     // 'close' tells whoever has it all there is; where nobody listens to errors, one client's reset would end the worker.
-    socket.on('error', () => undefined)
+    socket.on('error', () => socket.destroy())
     socket.once('close', () => this.#events.closed())
     if (this.#paused) letFlow(socket)
     return socket

@@ -117,7 +117,10 @@ const nameOf = ({ localAddress, localPort, remoteAddress, remotePort }: Socket):
 const REFUSED_BY_PEER = /ALERT_(?:UNKNOWN_CA|BAD_CERTIFICATE|CERTIFICATE_\w+|UNSUPPORTED_CERTIFICATE)$/
 
 /** What OpenSSL tells, as what an operator can do about it; the rest speaks for itself. */
-function reason(error: Error & { readonly code?: string }, { authorizationError }: TLSSocket): string {
+function reason(
+  error: Error & { readonly code?: string; readonly reason?: string },
+  { authorizationError }: TLSSocket,
+): string {
   const { code = '', message } = error
   // Declared as an Error; it is the code of one.
   const refusal: unknown = authorizationError
@@ -125,5 +128,6 @@ function reason(error: Error & { readonly code?: string }, { authorizationError 
   if (code === 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE')
     return 'the peer showed no certificate, and --tls-client-ca asks for one (nginx: uwsgi_ssl_certificate)'
   if (REFUSED_BY_PEER.test(code)) return `the peer does not accept the certificate of --tls-cert (${code})`
-  return message
+  // The message has a thread, numbers and a line of OpenSSL's source around it.
+  return error.reason ?? message
 }

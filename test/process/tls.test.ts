@@ -177,6 +177,30 @@ describeWith(['openssl'], 'over TLS', () => {
     expect(tsgi.process.lines.slice(fromLine).filter((line) => line.includes(`127.0.0.1:${ports.socket}`))).toEqual([])
   })
 
+  test('a client that asks for handshake after handshake is closed, whatever it speaks', async () => {
+    const { ports, open } = shared
+    for (const port of Object.values(ports)) {
+      const socket = await open(port, { maxVersion: 'TLSv1.2' })
+      const end = closed(socket)
+      const renegotiate = (): void => {
+        socket.renegotiate({}, (error) => {
+          if (error === null && !socket.destroyed) renegotiate()
+        })
+      }
+      renegotiate()
+      await end
+    }
+  })
+
+  test('a handshake that goes wrong is told in a few words', async () => {
+    const { tsgi, ports } = shared
+    const fromLine = tsgi.process.lines.length
+    const socket = connectTcp(ports.uwsgi, '127.0.0.1').resume()
+    socket.write(Buffer.from([0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0]))
+    await closed(socket)
+    await tsgi.waitForLog(/"msg":"a TLS handshake on [0-9.:]+ failed: [a-z ]+"/, { fromLine })
+  })
+
   test('a handshake that takes too long is given up', async () => {
     const { tsgi, ports } = await served(['--read-timeout', '1'])
     const socket = connectTcp(ports.uwsgi, '127.0.0.1')
