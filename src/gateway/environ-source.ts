@@ -2,7 +2,7 @@
 
 import type { Application, ByteString, Environ, InputStream, Outcome } from '../application.ts'
 import { type Handler, isObsolete, type RequestSource, type RequestVariables } from './request-source.ts'
-import { rebuiltTarget } from './text.ts'
+import { originForm, rebuiltTarget } from './text.ts'
 import { variable } from './variable.ts'
 import { type HeaderName, variableName } from './variable-names.ts'
 
@@ -51,7 +51,7 @@ export class EnvironVariables implements RequestVariables {
 
   get target(): ByteString {
     const path = (this.get('SCRIPT_NAME') ?? '') + (this.get('PATH_INFO') ?? '')
-    return this.get('REQUEST_URI') || rebuiltTarget(path, this.get('QUERY_STRING') ?? '')
+    return originForm(this.get('REQUEST_URI')) || rebuiltTarget(path, this.get('QUERY_STRING') ?? '')
   }
 
   get protocol(): string {
@@ -95,7 +95,7 @@ export class EnvironVariables implements RequestVariables {
     for (const key in this.#environ) {
       const { header } = variableName(key)
       const value = header === null ? undefined : this.get(key)
-      if (header === null || value === undefined || isObsolete(header, contentLength)) continue
+      if (header === null || value === undefined || isObsolete(header, value, contentLength)) continue
       visit(header, value)
     }
   }

@@ -53,7 +53,14 @@ export function mayHaveBody({ method, contentLength, transferEncoding }: Request
   return method !== 'GET' && method !== 'HEAD' && method !== 'OPTIONS'
 }
 
-/** nginx sends a chunked request on with its length and still names the coding that it has removed. */
-export function isObsolete(header: HeaderName, contentLength: string | undefined): boolean {
+/**
+ * nginx sends a chunked request on with its length and still names the coding that it has removed. And who sent `100-continue` has
+ * been told to go on, or will be by the HTTP listener: passed on in another request, it would be asked for once more, and `fetch`
+ * refuses it.
+ */
+export function isObsolete(header: HeaderName, value: ByteString, contentLength: string | undefined): boolean {
+  if (header.lower === 'expect') return CONTINUE.test(value)
   return contentLength !== undefined && header.lower === 'transfer-encoding'
 }
+
+const CONTINUE = /^100-continue$/i

@@ -9,7 +9,7 @@ import type { Params } from '../protocol/codec.ts'
 import { LENGTH, TOKEN } from './grammar.ts'
 import { applyMount, resolvePath } from './path.ts'
 import { isObsolete, type RequestVariables } from './request-source.ts'
-import { rebuiltTarget } from './text.ts'
+import { originForm, rebuiltTarget } from './text.ts'
 import {
   type HeaderName,
   isAbsent,
@@ -101,7 +101,10 @@ export class SentVariables implements RequestVariables {
 
   get target(): ByteString {
     const slots = this.#slots
-    return slots[SLOTS.REQUEST_URI] || rebuiltTarget(this.scriptName + this.pathInfo, slots[SLOTS.QUERY_STRING] ?? '')
+    return (
+      originForm(slots[SLOTS.REQUEST_URI]) ||
+      rebuiltTarget(this.scriptName + this.pathInfo, slots[SLOTS.QUERY_STRING] ?? '')
+    )
   }
 
   get transferEncoding(): ByteString | undefined {
@@ -154,9 +157,9 @@ export class SentVariables implements RequestVariables {
     const { list, contentLength } = this
     for (let index = 0; index < list.length; index += 2) {
       const { header, text } = variableNameAt(index >> 1, list[index] ?? '')
-      if (header === null || isObsolete(header, contentLength)) continue
+      if (header === null) continue
       const value = list[index + 1] ?? ''
-      if (!isAbsent(text, value)) visit(header, value)
+      if (!isObsolete(header, value, contentLength) && !isAbsent(text, value)) visit(header, value)
     }
   }
 

@@ -53,6 +53,11 @@ export function rawPath(
   return pathOfTarget(uri)
 }
 
+/** Of `GET http://host?x=1` nginx passes on `?x=1`: an empty path is `/` (RFC 9112 section 3.2.1). */
+export function originForm(target: ByteString | undefined): ByteString | undefined {
+  return target?.charCodeAt(0) === 0x3f ? `/${target}` : target
+}
+
 /**
  * What may have stood in the request line, where the front server does not say.
  * @param path SCRIPT_NAME and PATH_INFO

@@ -427,6 +427,18 @@ test('REQUEST_URI is the url, and without it path and query are', async () => {
   expect((await ask(url, { path: '/a%2Fb?x=%20' })).text).toBe('/a%2Fb?x=%20')
   const rebuilt = { REQUEST_URI: '', SCRIPT_NAME: '/app', PATH_INFO: '/a b', QUERY_STRING: 'q=1' }
   expect((await ask(url, { params: rebuilt })).text).toBe('/app/a%20b?q=1')
+  // What nginx 1.22 makes of `GET http://a.example?q=1`.
+  expect((await ask(url, { params: { REQUEST_URI: '?q=1', PATH_INFO: '/', QUERY_STRING: 'q=1' } })).text).toBe('/?q=1')
+})
+
+test('the expectation that was met for the application is not there to be sent on with the request', async () => {
+  const headers: NodeListener = (request, reply) => reply.end(JSON.stringify([request.headers, request.rawHeaders]))
+  const met = { headers: [['Expect', '100-Continue']] } satisfies MemoryRequest
+  expect((await ask(headers, met)).text).not.toMatch(/expect/i)
+  expect((await ask(headers, { headers: [['Expect', 'more']] })).text).toContain('"expect":"more"')
+  const server = http.createServer(headers)
+  server.on('checkContinue', (_request: unknown, reply: http.ServerResponse) => reply.end('asked'))
+  expect((await answerInMemory(handlerOfServer(server), met)).text).toBe('asked')
 })
 
 describe('errors', () => {
@@ -464,6 +476,19 @@ describe('errors', () => {
       reply.write('y')
     })
     await expect.poll(() => codes).toEqual(['ERR_STREAM_WRITE_AFTER_END'])
+  })
+
+  test('a body that is not as long as was said throws where the response is to be strict about it', async () => {
+    const wrong = { code: 'ERR_HTTP_CONTENT_LENGTH_MISMATCH' }
+    const response = await ask((_request, reply) => {
+      reply.strictContentLength = true
+      reply.writeHead(200, { 'content-length': 3 })
+      expect(() => reply.write('four')).toThrow(expect.objectContaining(wrong))
+      reply.write('ab')
+      expect(() => reply.end()).toThrow(expect.objectContaining(wrong))
+      reply.end('c')
+    })
+    expect([response.text, response.complete]).toEqual(['abc', true])
   })
 
   test('headers after the head throw', async () => {

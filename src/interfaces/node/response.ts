@@ -81,11 +81,17 @@ export function responseConstructor(prototype: object): ResponseConstructor {
 
 function storeHeader(this: GatewayResponse, _firstLine: string, headers: unknown): void {
   const list = outgoingHeaders(this, headers)
+  if (this.strictContentLength) noteLength(this, list)
   const { status, header } = statusLine(this)
   this[EXCHANGE].head(status, list)
   this.chunkedEncoding = false
   this._header = header
   this._headerSent = false
+}
+
+/** What Node's `write` and `end` then compare the body with. */
+function noteLength(response: GatewayResponse, headers: HeaderList): void {
+  for (const [name, value] of headers) if (/^content-length$/i.test(name)) response._contentLength = Number(value)
 }
 
 function send(
