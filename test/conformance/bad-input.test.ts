@@ -7,6 +7,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { encodeFastcgiRequest } from '../../src/client/fastcgi.ts'
 import { encodeScgiRequest } from '../../src/client/scgi.ts'
 import { encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { mutate, randomFrom } from '../support/mutate.ts'
 import { openDescriptors } from '../support/proc.ts'
 import type { Tsgi } from '../support/tsgi.ts'
@@ -19,7 +20,6 @@ const ARGS = [
   ...['--read-timeout', '1s', '--request-timeout', '4s', '--close-timeout', '1s', '--linger-timeout', '3s'],
   ...['--max-params-bytes', '16k'],
 ]
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (variables: string): Buffer =>
   bytes(`\0${String.fromCharCode(variables.length & 0xff, variables.length >> 8)}\0${variables}`)
 

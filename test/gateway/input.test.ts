@@ -4,8 +4,8 @@ import { createHash } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
 import { TsgiError } from '../../src/errors.ts'
 import { RequestInput } from '../../src/gateway/input.ts'
+import { bytes } from '../support/bytes.ts'
 
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const textOf = (chunk: Uint8Array): string => Buffer.from(chunk).toString('latin1')
 const truncated = (): TsgiError => new TsgiError('TSGI_INPUT_TRUNCATED', 'the peer left')
 

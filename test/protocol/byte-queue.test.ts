@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest'
 import { ByteQueue } from '../../src/protocol/byte-queue.ts'
-
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
+import { bytes } from '../support/bytes.ts'
 
 test('a read inside one chunk is a view of it, not a copy', () => {
   const queue = new ByteQueue()

@@ -5,8 +5,8 @@ import { createScgiResponseParser, encodeScgiRequest } from '../../src/client/sc
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import { type Detected, detect, detectBegun } from '../../src/protocol/detect.ts'
 import { refusalBytes, remedy, withoutTls, wrongProtocol } from '../../src/protocol/wrong-protocol.ts'
+import { bytes } from '../support/bytes.ts'
 
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const request = { params: ['REQUEST_METHOD', 'GET'] }
 const fastcgi = Buffer.concat(encodeFastcgiRequest(request, { requestId: 300 }))
 

@@ -5,9 +5,9 @@ import { createScgiResponseParser } from '../../src/client/scgi.ts'
 import { fastcgi } from '../../src/protocol/fastcgi.ts'
 import { TYPE } from '../../src/protocol/fastcgi-records.ts'
 import { scgi } from '../../src/protocol/scgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { singly } from '../support/every-way.ts'
 
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const { encoder } = fastcgi
 const headers = [
   ['Content-Type', 'text/plain'],

@@ -7,10 +7,10 @@ import {
 } from '../../src/client/fastcgi.ts'
 import { fastcgi } from '../../src/protocol/fastcgi.ts'
 import { TYPE } from '../../src/protocol/fastcgi-records.ts'
+import { bytes } from '../support/bytes.ts'
 import { everyWay } from '../support/every-way.ts'
 
 const decoder = () => fastcgi.createDecoder({ maxParamsBytes: 131_072, maxParams: 100, maxRequests: 4 })
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const none = new Uint8Array(0)
 const record = encodeFastcgiRecord
 const begun = encodeBeginRequest(1, true)

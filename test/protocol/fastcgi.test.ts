@@ -9,12 +9,12 @@ import {
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { fastcgi } from '../../src/protocol/fastcgi.ts'
 import { TYPE } from '../../src/protocol/fastcgi-records.ts'
+import { bytes } from '../support/bytes.ts'
 import { decode, everyWay, type PlainEvent, singly } from '../support/every-way.ts'
 import { everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 4 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => fastcgi.createDecoder({ ...limits, ...changed })
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(/\s/g, ''), 'hex')
 const none = new Uint8Array(0)
 

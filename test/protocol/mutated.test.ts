@@ -14,12 +14,12 @@ import { TYPE } from '../../src/protocol/fastcgi-records.ts'
 import { parseProxyHeader } from '../../src/protocol/proxy-header.ts'
 import { scgi } from '../../src/protocol/scgi.ts'
 import { uwsgi } from '../../src/protocol/uwsgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { decode } from '../support/every-way.ts'
 import { cutAtRandom, mutate, randomFrom } from '../support/mutate.ts'
 
 const STREAMS = 100_000
 const limits: DecoderLimits = { maxParamsBytes: 400, maxParams: 8, maxRequests: 3 }
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 
 const get = { params: ['REQUEST_METHOD', 'GET', 'CONTENT_LENGTH', '', 'HTTP_COOKIE', 'c'.repeat(130)] }
 const post = { params: ['REQUEST_METHOD', 'POST', 'CONTENT_LENGTH', '9'], body: bytes('123456789') }
@@ -84,24 +84,28 @@ function checkLife(decoder: Decoder, pieces: readonly Buffer[]): boolean {
   return sound
 }
 
-test.each([uwsgi, fastcgi, scgi])('$name: damaged streams', { timeout: 60_000 }, ({ name, createDecoder }) => {
-  let sound = 0
-  for (let seed = 0; seed < STREAMS; seed += 1) {
-    const random = randomFrom(seed)
-    const originals = streams[name]
-    const original = originals[random(originals.length)] ?? Buffer.alloc(0)
-    try {
-      if (checkLife(createDecoder(limits), cutAtRandom(mutate(original, random), random))) sound += 1
-    } catch (error) {
-      throw new Error(`seed ${seed}`, { cause: error })
+test.each([uwsgi, fastcgi, scgi])(
+  '$name: damage to a stream is an error of the protocol, or none at all',
+  { timeout: 60_000 },
+  ({ name, createDecoder }) => {
+    let sound = 0
+    for (let seed = 0; seed < STREAMS; seed += 1) {
+      const random = randomFrom(seed)
+      const originals = streams[name]
+      const original = originals[random(originals.length)] ?? Buffer.alloc(0)
+      try {
+        if (checkLife(createDecoder(limits), cutAtRandom(mutate(original, random), random))) sound += 1
+      } catch (error) {
+        throw new Error(`seed ${seed}`, { cause: error })
+      }
     }
-  }
-  // Damage in a value or at the end is none to the protocol: both outcomes must be common, or nothing was tested.
-  expect(sound).toBeGreaterThan(STREAMS / 20)
-  expect(sound).toBeLessThan((STREAMS * 19) / 20)
-})
+    // Damage in a value or at the end is none to the protocol: both outcomes must be common, or nothing was tested.
+    expect(sound).toBeGreaterThan(STREAMS / 20)
+    expect(sound).toBeLessThan((STREAMS * 19) / 20)
+  },
+)
 
-test('fastcgi: any sequence of well-formed records', { timeout: 60_000 }, () => {
+test('fastcgi: any sequence of well-formed records keeps to the life of a request', { timeout: 60_000 }, () => {
   const contents = [bytes(''), Buffer.from([0, 1, 1, 0, 0, 0, 0, 0]), encodeFastcgiPairs(post.params), bytes('12345')]
   for (let seed = 0; seed < STREAMS / 2; seed += 1) {
     const random = randomFrom(seed)
@@ -145,7 +149,7 @@ test('fastcgi: damage inside the content of one request leaves the others of the
   }
 })
 
-test('PROXY headers: damaged ones', { timeout: 60_000 }, () => {
+test('a damaged PROXY header is an error of the protocol, or no longer than what came', { timeout: 60_000 }, () => {
   const originals = [
     bytes('PROXY TCP4 192.0.2.1 198.51.100.2 56324 443\r\nGET / HTTP/1.1\r\n'),
     bytes('PROXY TCP6 2001:db8::1 ::ffff:192.0.2.1 1 2\r\n\0\0\0\0'),

@@ -2,8 +2,8 @@ import { isIPv4, isIPv6 } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { formatIpv6, parseIpv4, parseIpv6 } from '../../src/protocol/ip-text.ts'
 import { parseProxyHeader } from '../../src/protocol/proxy-header.ts'
+import { bytes } from '../support/bytes.ts'
 
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const SIGNATURE = bytes('\r\n\r\n\0\r\nQUIT\n')
 
 function version2(versionAndCommand: number, family: number, rest: number[]): Buffer {

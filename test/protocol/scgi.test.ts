@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { encodeScgiRequest } from '../../src/client/scgi.ts'
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { scgi } from '../../src/protocol/scgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { decode, everyWay, type PlainEvent } from '../support/every-way.ts'
 import { begin, end, everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 1 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => scgi.createDecoder({ ...limits, ...changed })
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (headers: string, body = ''): Buffer => bytes(`${headers.length}:${headers},${body}`)
 const body = (text: string): PlainEvent => ({ kind: 'body', requestId: 0, text })
 const refuse = (code: 'TSGI_PROTOCOL_BAD_REQUEST' | 'TSGI_PROTOCOL_TOO_LARGE', message: string): PlainEvent => ({

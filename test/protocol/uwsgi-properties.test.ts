@@ -5,12 +5,12 @@ import { expect, test } from 'vitest'
 import { encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { uwsgi } from '../../src/protocol/uwsgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { decode, everyWay, type PlainEvent, singly } from '../support/every-way.ts'
 import { cutAtRandom, mutate, randomFrom } from '../support/mutate.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 65_535, maxParams: 1000, maxRequests: 1 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => uwsgi.createDecoder({ ...limits, ...changed })
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const PACKETS = 100_000
 const SEED = 20_260_101
 

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest'
 import { encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import type { DecoderLimits } from '../../src/protocol/codec.ts'
 import { uwsgi } from '../../src/protocol/uwsgi.ts'
+import { bytes } from '../support/bytes.ts'
 import { decode, everyWay } from '../support/every-way.ts'
 import { begin, end, everyWayOf } from './plain-events.ts'
 
 const limits: DecoderLimits = { maxParamsBytes: 131_072, maxParams: 100, maxRequests: 1 }
 const decoder = (changed: Partial<DecoderLimits> = {}) => uwsgi.createDecoder({ ...limits, ...changed })
-const bytes = (text: string): Buffer => Buffer.from(text, 'latin1')
 const packet = (variables: string): Buffer =>
   bytes(`\0${String.fromCharCode(variables.length & 0xff, variables.length >> 8)}\0${variables}`)
 
