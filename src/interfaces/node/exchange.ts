@@ -16,7 +16,7 @@ export const MAX_RETURNED_BYTES = 65_536
 /** Where a response keeps its exchange. */
 export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
 
-export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: Exchange }
+export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: NodeExchange }
 
 const HIGH_WATER_BYTES = 65_536
 const NOTHING: readonly Uint8Array[] = []
@@ -39,7 +39,7 @@ export interface Messages {
 
 type Phase = 'open' | 'streaming' | 'ended' | 'aborted'
 
-export class Exchange implements SocketOwner {
+export class NodeExchange implements SocketOwner {
   readonly source: RequestSource
   readonly socket: ClientSocket
   messages: Messages | undefined = undefined
@@ -278,7 +278,7 @@ export class Exchange implements SocketOwner {
   }
 }
 
-function announce(exchange: Exchange): void {
+function announce(exchange: NodeExchange): void {
   exchange.announce()
 }
 

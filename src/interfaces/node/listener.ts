@@ -5,7 +5,7 @@ import type { Body, StartResponse } from '../../application.ts'
 import { asError } from '../../errors.ts'
 import type { Handler, RequestSource } from '../../gateway/request-source.ts'
 import { ClientSocket } from './client-socket.ts'
-import { Exchange } from './exchange.ts'
+import { NodeExchange } from './exchange.ts'
 import { MessagePair, requestStarted } from './messages.ts'
 import { fillRequest, type RequestConstructor, requestConstructor } from './request.ts'
 import { type ResponseConstructor, responseConstructor } from './response.ts'
@@ -46,7 +46,7 @@ function runRequest(
 ): Body | PromiseLike<Body> {
   const socket = new ClientSocket(source, server)
   announceConnection(socket)
-  const exchange = new Exchange(source, startResponse, socket)
+  const exchange = new NodeExchange(source, startResponse, socket)
   const request = new Request(socket)
   fillRequest(request, source.variables)
   const response = new Response(request, exchange)

@@ -5,7 +5,7 @@ import { EventEmitter } from 'node:events'
 import type http from 'node:http'
 import { asError, TsgiError } from '../../errors.ts'
 import type { ClientSocket } from './client-socket.ts'
-import { EXCHANGE, type Exchange, type GatewayResponse, type Messages } from './exchange.ts'
+import { EXCHANGE, type GatewayResponse, type Messages, type NodeExchange } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
 import { BodyFeed, closeUnread, type GatewayRequest } from './request.ts'
 import { takeClosing } from './takeover.ts'
@@ -19,7 +19,7 @@ export const requestStarted = diagnosticsChannel.channel('http.server.request.st
 const responseFinished = diagnosticsChannel.channel('http.server.response.finish')
 
 export class MessagePair implements Messages {
-  readonly exchange: Exchange
+  readonly exchange: NodeExchange
   readonly request: GatewayRequest
   readonly response: GatewayResponse
   readonly server: http.Server
@@ -27,7 +27,7 @@ export class MessagePair implements Messages {
   /** A server that does not listen has nothing that could be waited for. */
   #isCounted: boolean
 
-  constructor(exchange: Exchange, request: GatewayRequest, response: GatewayResponse, server: http.Server) {
+  constructor(exchange: NodeExchange, request: GatewayRequest, response: GatewayResponse, server: http.Server) {
     this.exchange = exchange
     this.request = request
     this.response = response

@@ -6,19 +6,19 @@
 import http from 'node:http'
 import type { HeaderList } from '../../application.ts'
 import { endWhole } from './end-whole.ts'
-import { EXCHANGE, type Exchange, type GatewayResponse } from './exchange.ts'
+import { EXCHANGE, type GatewayResponse, type NodeExchange } from './exchange.ts'
 import { nativeResponse, RESERVE_SLOTS, type SendCallback, type SendEncoding, type Slots } from './internals.ts'
 import { outgoingHeaders, setKnownHeader } from './outgoing-headers.ts'
 import { statusLine } from './status-lines.ts'
 
-export type ResponseConstructor = new (request: http.IncomingMessage, exchange: Exchange) => GatewayResponse
+export type ResponseConstructor = new (request: http.IncomingMessage, exchange: NodeExchange) => GatewayResponse
 
 /**
  * A constructor whose instances are born with `prototype`: where that is the application's own, a framework's
  * Object.setPrototypeOf is a no-op instead of 20 to 40 us per request (V8 before Node 24 drops such objects to slow maps).
  */
 export function responseConstructor(prototype: object): ResponseConstructor {
-  function Response(this: GatewayResponse & Slots, request: http.IncomingMessage, exchange: Exchange): void {
+  function Response(this: GatewayResponse & Slots, request: http.IncomingMessage, exchange: NodeExchange): void {
     if (RESERVE_SLOTS) {
       this._slot00 = undefined
       this._slot01 = undefined

@@ -5,7 +5,7 @@ import type { Environ, HeaderList } from '../../application.ts'
 import { EnvironSource } from '../../gateway/environ-source.ts'
 import { RequestInput } from '../../gateway/input.ts'
 import { ClientSocket } from './client-socket.ts'
-import { Exchange, type GatewayResponse } from './exchange.ts'
+import { type GatewayResponse, NodeExchange } from './exchange.ts'
 import { responseSymbol } from './internals.ts'
 import { requestConstructor } from './request.ts'
 import { responseConstructor } from './response.ts'
@@ -57,7 +57,7 @@ function answers(method: string, listener: (response: http.ServerResponse) => vo
   const source = new EnvironSource(probeEnviron(method))
   const socket = new ClientSocket(source, undefined)
   const seen: { status: string; headers: HeaderList } = { status: '', headers: [] }
-  const exchange = new Exchange(
+  const exchange = new NodeExchange(
     source,
     (status, headers) => {
       Object.assign(seen, { status, headers })
