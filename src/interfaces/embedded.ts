@@ -3,6 +3,7 @@
 import type { Environ } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import { splitHost } from '../gateway/host.ts'
 import { percentDecoded } from '../gateway/path.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { headerVariable, isUnambiguous } from '../gateway/variable-names.ts'
@@ -62,12 +63,12 @@ export interface Described {
 export function paramsOf(request: Described): string[] {
   const [path, query] = splitOnce(request.target, '?')
   const { mount = '' } = request
-  const [, name, port] = /^(.*?)(?::([0-9]+))?$/.exec(request.host ?? '') ?? []
+  const { name, port = '' } = splitHost(request.host ?? '')
   const params = [
     ...['REQUEST_METHOD', request.method, 'REQUEST_URI', request.target, 'REQUEST_SCHEME', request.scheme],
     ...['SCRIPT_NAME', percentDecoded(mount), 'PATH_INFO', percentDecoded(path.slice(mount.length))],
     ...['QUERY_STRING', query],
-    ...['SERVER_PROTOCOL', request.protocol, 'SERVER_NAME', name ?? '', 'SERVER_PORT', port ?? ''],
+    ...['SERVER_PROTOCOL', request.protocol, 'SERVER_NAME', name, 'SERVER_PORT', port],
   ]
   if (request.remoteAddress !== undefined) params.push('REMOTE_ADDR', request.remoteAddress)
   if (request.remotePort !== undefined) params.push('REMOTE_PORT', String(request.remotePort))

@@ -6,6 +6,7 @@
 import { BlockList } from 'node:net'
 import type { Application, Environ } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
+import { defaultPort, splitHost } from '../gateway/host.ts'
 import { plainAnswer } from '../gateway/plain-answer.ts'
 import { variable } from '../gateway/variable.ts'
 import { addNetwork, isListed } from '../networks.ts'
@@ -205,13 +206,4 @@ function applyHost(environ: Environ, host: string | undefined, port: string | un
   environ.SERVER_NAME = name
   environ.SERVER_PORT = shown
   environ['HTTP_HOST'] = shown === defaultPort(scheme) ? name : `${name}:${shown}`
-}
-
-function splitHost(host: string): { readonly name: string; readonly port: string | undefined } {
-  const [, name = '', port] = /^(.*?)(?::(\d+))?$/.exec(host) ?? []
-  return { name, port }
-}
-
-function defaultPort(scheme: 'http' | 'https'): string {
-  return scheme === 'https' ? '443' : '80'
 }

@@ -1,6 +1,7 @@
 /** URLs of a request (PEP 3333, "URL Reconstruction"): percent-encoded byte by byte. */
 
 import type { ByteString, Environ } from '../application.ts'
+import { defaultPort } from '../gateway/host.ts'
 import { quotePath } from '../gateway/text.ts'
 import { variable } from '../gateway/variable.ts'
 
@@ -39,6 +40,6 @@ function origin(environ: Environ): string {
   const scheme = environ['tsgi.url_scheme']
   const host = variable(environ, 'HTTP_HOST')
   if (host !== undefined && host !== '') return `${scheme}://${host}`
-  const isDefault = environ.SERVER_PORT === (scheme === 'https' ? '443' : '80')
+  const isDefault = environ.SERVER_PORT === defaultPort(scheme)
   return `${scheme}://${environ.SERVER_NAME}${isDefault ? '' : `:${environ.SERVER_PORT}`}`
 }
