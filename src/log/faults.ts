@@ -1,3 +1,5 @@
+/** What keeps a log from being written, and how that is told where the log itself cannot. */
+
 import { errorCode, TsgiError } from '../errors.ts'
 
 export function cannotOpen(target: string | number, error: unknown): TsgiError {

@@ -1,3 +1,5 @@
+/** Where the process log goes: a file, or a descriptor that is open already. */
+
 import { closeSync, openSync } from 'node:fs'
 import pino from 'pino'
 import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'

@@ -1,3 +1,5 @@
+/** The head of a response on its way to the server: changed, and looked into. */
+
 import type { Application, Environ, HeaderList, StartResponse, Status } from '../application.ts'
 import { passExtensions } from './pass-extensions.ts'
 

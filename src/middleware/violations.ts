@@ -1,3 +1,5 @@
+/** What the checks of `validate` find, and who is told. */
+
 import type { ErrorStream } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 
