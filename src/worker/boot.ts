@@ -10,6 +10,7 @@ import type { Log } from '../log/logger.ts'
 import { errorPage } from '../middleware/error-page.ts'
 import type { Options } from '../options/table.ts'
 import { loadApplication } from './load/application.ts'
+import { refuseClusterFork } from './load/cluster-fork.ts'
 
 /** A file that exports nothing may still be on its way to `listen`: after this it is not. */
 const LISTEN_TIMEOUT_MS = 5_000
@@ -26,6 +27,7 @@ export async function bootApplication(
   // Both before the application is loaded: it may listen while it is, and keep the classes that it finds.
   const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover(options.appPort) : undefined
   if (wanted === 'fetch') prepareFetchGlobals()
+  refuseClusterFork(basename(spec))
   const loaded = await loadApplication(spec, {
     tsLoader: options.tsLoader,
     say: (message) => log.info(message),
