@@ -84,7 +84,8 @@ const SAID = 'slot,generation,workerPid,workers,listeners,signal,exitCode,bootMs
 
 /** In this process and this turn: pino-pretty's own stream would lose the lines before a process.exit. */
 function prettyDestination(sink: DestinationStream, { file }: LogOptions): DestinationStream {
-  const colorize = file === undefined && process.stderr.isTTY === true && process.env['NO_COLOR'] === undefined
+  // Asked of Node, which knows NO_COLOR and TERM=dumb.
+  const colorize = file === undefined && process.stderr.isTTY === true && process.stderr.hasColors()
   const prettify = prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',

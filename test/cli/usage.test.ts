@@ -1,9 +1,12 @@
+import { spawnSync } from 'node:child_process'
 import { readFileSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
+import { findCommand } from '../../scripts/peers.mjs'
 import { OPTION_LIST } from '../../src/options/option-list.ts'
 import { setup } from '../support/build-setup.ts'
 import { tempDir } from '../support/temp-dir.ts'
+import { commandLine } from '../support/tsgi.ts'
 import { runTsgi } from './run-tsgi.ts'
 
 beforeAll(setup)
@@ -66,6 +69,17 @@ describe('help', () => {
     expect(stdout).toBe('')
     expect(stderr).toContain('serve [APP]')
   })
+})
+
+test.skipIf(findCommand('script') === undefined)('a terminal that shows no colours gets none', () => {
+  const onTerminal = (env: Readonly<Record<string, string>>) => {
+    const words = [process.execPath, commandLine, 'serve', join(tempDir(), 'none.mjs'), '--http', '127.0.0.1:0']
+    const { NO_COLOR: _, NODE_ENV: __, ...rest } = process.env
+    return spawnSync('script', ['-qec', words.join(' '), '/dev/null'], { env: { ...rest, ...env }, encoding: 'utf8' })
+      .stdout
+  }
+  expect(onTerminal({ TERM: 'xterm-256color' })).toContain('\x1b[')
+  expect(onTerminal({ TERM: 'dumb' })).toMatch(/ERROR \(tsgi\): worker 1 [^\x1b]+ there is no file[^\x1b]+$/)
 })
 
 test('the version is that of the package', async () => {
