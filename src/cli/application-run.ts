@@ -11,6 +11,7 @@ import type { Options } from '../options/table.ts'
 import { START_RULES } from './start-rules.ts'
 import { type Invocation, refuseExtras } from './subcommand.ts'
 import { printError } from './terminal.ts'
+import { mayEnter } from './working-folder.ts'
 
 interface ApplicationRun extends Loaded {
   /** Absolute: `/srv/app/app.ts` or `/srv/app/app.ts:name`. */
@@ -34,16 +35,22 @@ export async function prepareRun(invocation: Invocation, preset?: RawSources['pr
   refuseExtras(invocation, 1, 'one application is served at a time')
   const loaded = await loadOptions(input)
   const folder = loaded.options.chdir ?? input.cwd
+  // Named, so that the workers of a reload are in the folder that has this name then, and not in a release of before.
+  const chdir = loaded.options.chdir ?? (mayEnter(input.cwd) ? input.cwd : undefined)
   const settled = (options: Options) => {
     const application = resolve(folder, namedApplication(operands, options) ?? '')
-    return { ...options, application }
+    return { ...options, application, chdir: options.chdir ?? chdir }
   }
   const options = settled(loaded.options)
   return {
     ...loaded,
     options,
     application: options.application,
-    reload: async () => reloadOptions(options, settled((await loadOptions({ ...input, folder })).options)),
+    reload: async () => {
+      // What reads the configuration file is there as well: in the folder of a release that was deleted nothing runs.
+      if (mayEnter(input.cwd)) process.chdir(input.cwd)
+      return reloadOptions(options, settled((await loadOptions({ ...input, folder })).options))
+    },
   }
 }
 

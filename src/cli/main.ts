@@ -14,7 +14,7 @@ import { request } from './request.ts'
 import { serve } from './serve.ts'
 import { type Subcommand, toCommand } from './subcommand.ts'
 import { paint, paintError, printError } from './terminal.ts'
-import { logicalFolder } from './working-folder.ts'
+import { workingFolder } from './working-folder.ts'
 
 const SUBCOMMANDS: readonly Subcommand[] = [serve, dev, check, ctl, request, init]
 
@@ -23,10 +23,10 @@ async function main(words: readonly string[]): Promise<number> {
   if (command !== undefined && !command.startsWith('-') && !isCommand(command)) return refuseCommand(command)
 
   let outcome: Promise<number> | undefined
-  const program = createProgram(words, (code) => {
-    outcome = code
-  })
   try {
+    const program = createProgram(words, (code) => {
+      outcome = code
+    })
     if (words.length === 0) program.outputHelp({ error: true })
     else program.parse(words, { from: 'user' })
     return (await outcome) ?? (words.length === 0 ? ERRORS.TSGI_USAGE.exitCode : 0)
@@ -36,7 +36,7 @@ async function main(words: readonly string[]): Promise<number> {
 }
 
 function createProgram(words: readonly string[], settle: (code: Promise<number>) => void): Command {
-  const surroundings = { words, environment: process.env, cwd: logicalFolder(process.cwd(), process.env['PWD']) }
+  const surroundings = { words, environment: process.env, cwd: workingFolder(process.env['PWD']) }
   const program = new Command('tsgi')
     .description('The gateway server for TypeScript: applications behind nginx, Apache and other front servers.')
     .version(`tsgi ${packageVersion()} (Node ${process.versions.node})`, '-V, --version', 'Show the version.')

@@ -1,6 +1,37 @@
 /** The folder that the user is in, as the user calls it. */
 
-import { statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
+import { TsgiError } from '../errors.ts'
+
+/**
+ * Where a deployment has put another folder in the place of the one that the shell is in, that is the one which is meant.
+ * @param shell the variable PWD
+ * @throws TsgiError TSGI_USAGE where there is none any more
+ */
+export function workingFolder(shell: string | undefined): string {
+  try {
+    return logicalFolder(process.cwd(), shell)
+  } catch (error) {
+    if (shell === undefined || !mayEnter(shell)) {
+      throw new TsgiError('TSGI_USAGE', 'the current folder does not exist any more: change to another', {
+        cause: error,
+      })
+    }
+    process.chdir(shell)
+    return shell
+  }
+}
+
+/** One may be in a folder that one could not enter: `sudo -u` keeps it. */
+export function mayEnter(folder: string): boolean {
+  try {
+    accessSync(folder, constants.X_OK)
+    return statSync(folder).isDirectory()
+  } catch {
+    // Gone, or closed to this user: the answer is no.
+    return false
+  }
+}
 
 /**
  * `/srv/current` rather than the release that it points to now: after the link was changed, a reload finds the new one.

@@ -1,6 +1,7 @@
 /** One child: started, spoken to, signalled, reaped. What it should do is decided elsewhere. */
 
 import { type ChildProcess, type SendHandle, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { Duplex } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { MessageChannel } from '../channel.ts'
@@ -75,7 +76,7 @@ export class WorkerProcess {
     child.on('exit', (code, signal) => this.#exited({ code, signal }))
     child.on('error', (error) => {
       // The same event tells of a signal or a handle that could not be sent; the end of the process follows by itself then.
-      if (child.pid === undefined) this.#exited({ code: null, signal: null, error: `${error.message}, in ${place}` })
+      if (child.pid === undefined) this.#exited({ code: null, signal: null, error: whyNotStarted(error, place) })
     })
   }
 
@@ -143,6 +144,11 @@ function inheritedFlags(): readonly string[] {
 function beside(module: string): string {
   const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
   return fileURLToPath(new URL(module + extension, import.meta.url))
+}
+
+/** Node names the program also where it is the folder that is not there. */
+function whyNotStarted(error: Error, place: string): string {
+  return existsSync(place) ? `${error.message}, in ${place}` : `there is no folder ${place}`
 }
 
 /** The process left between our last message and its end. */

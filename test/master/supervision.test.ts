@@ -122,7 +122,7 @@ describe('the first start', () => {
 test('a folder that is not there ends the first start with 3 and is named', async () => {
   const pool = await startFakePool({ config: { workers: 1, chdir: '/no/such/folder' }, waitUntilReady: false })
   expect(await pool.server.exited).toEqual({ code: 3, signal: null })
-  expect(pool.server.lines.join('\n')).toMatch(/could not be started: .*in \/no\/such\/folder/)
+  expect(pool.server.lines.join('\n')).toMatch(/could not be started: there is no folder \/no\/such\/folder/)
 })
 
 describe('a reload by SIGHUP', () => {
