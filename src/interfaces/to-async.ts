@@ -1,6 +1,7 @@
 /** An Application as an async one: http only, for middleware that is written for scope, receive and send. */
 
 import type { Application, HeaderList } from '../application.ts'
+import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
@@ -30,7 +31,10 @@ async function feed(receive: Receive<'http'>, exchange: Exchange, sink: AsyncSin
     while (!exchange.ended) {
       await sink.wanted
       const message = await receive()
-      if (message.type === 'http.disconnect') return
+      if (message.type === 'http.disconnect') {
+        exchange.input.fail(new TsgiError('TSGI_INPUT_TRUNCATED', 'the client left before its request body had ended'))
+        return
+      }
       exchange.input.push(message.body)
       if (!message.moreBody) {
         exchange.input.end()

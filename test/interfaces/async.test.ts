@@ -1,8 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
+import type { Application } from '../../src/application.ts'
+import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import { asyncInterface } from '../../src/interfaces/async/interface.ts'
 import { asyncApp, type Handlers, type HttpScope } from '../../src/interfaces/async/types.ts'
 import { checkClosing } from '../../src/interfaces/async/websocket-handshake.ts'
+import { fromAsync } from '../../src/interfaces/convert.ts'
+import { toAsync } from '../../src/interfaces/to-async.ts'
+import { limitBody } from '../../src/middleware/limits.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const unexpected = (error: Error): never => {
@@ -78,6 +82,69 @@ describe('http', () => {
     )
     expect(response.text).toBe('payload')
     expect(last).toEqual({ type: 'http.disconnect' })
+  })
+
+  describe('a body that the client did not send as it should is a message, and no rejection,', () => {
+    const tooLong = {
+      method: 'POST',
+      body: 'payload',
+      params: { CONTENT_LENGTH: '', HTTP_TRANSFER_ENCODING: 'chunked' },
+    }
+    const limited = (http: NonNullable<Handlers['http']>) =>
+      requestInMemory(limitBody(fromAsync(asyncApp({ http })), 3), tooLong)
+
+    test('to whoever waits for the client to leave, beside the work', async () => {
+      const told: string[] = []
+      const response = await limited(async (_scope, receive, send) => {
+        const gone = async (): Promise<void> => {
+          for (;;) {
+            const { type } = await receive()
+            told.push(type)
+            if (type === 'http.disconnect') return
+          }
+        }
+        void gone()
+        await new Promise((resolve) => setImmediate(resolve))
+        await send({ type: 'http.response.start', status: 200 })
+        await send({ type: 'http.response.body', body: bytes('worked') })
+      })
+      expect([response.text, told]).toEqual(['worked', ['http.disconnect']])
+    })
+
+    test('which the gateway answers where the application does not', async () => {
+      const response = await limited(async (_scope, receive) => {
+        expect(await receive()).toEqual({ type: 'http.disconnect' })
+      })
+      expect(response).toMatchObject({ status: 413, errors: [] })
+    })
+
+    test('and rejects where an application behind it reads it', async () => {
+      const read: Application = async (environ, startResponse) => {
+        const body = await environ['tsgi.input'].read()
+        startResponse('200 OK', [])
+        return [body]
+      }
+      const response = await requestInMemory(limitBody(fromAsync(toAsync(read)), 3), tooLong)
+      expect(response).toMatchObject({ status: 400, errors: [] })
+    })
+  })
+
+  test('a body that the gateway could not read is an error', async () => {
+    const broken: Application = (environ, startResponse) => {
+      const fails = async (): Promise<never> => {
+        throw new Error('no key to decrypt it')
+      }
+      const input = { [Symbol.asyncIterator]: () => ({ next: fails }), read: fails, readline: fails, readlines: fails }
+      return fromAsync(
+        asyncApp({
+          http: async (_scope, receive) => {
+            await receive()
+          },
+        }),
+      )(Object.assign(environ, { 'tsgi.input': input }), startResponse)
+    }
+    const response = await requestInMemory(broken, { method: 'POST', body: 'x' })
+    expect(response).toMatchObject({ status: 500, errors: [{ message: 'no key to decrypt it' }] })
   })
 
   test('messages that are wrong or out of order reject', async () => {

@@ -1,7 +1,7 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
 import type { Body, StartResponse, Write } from '../../application.ts'
-import { asError, describe } from '../../errors.ts'
+import { asError, describe, TsgiError } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
 import { statusLine } from '../status-line.ts'
@@ -80,7 +80,15 @@ class RequestBody {
       return { type: 'http.request', body: EMPTY, moreBody: false }
     }
     this.#chunks ??= this.#source.input[Symbol.asyncIterator]()
-    const result = await this.#chunks.next()
+    let result: IteratorResult<Uint8Array>
+    try {
+      result = await this.#chunks.next()
+    } catch (error) {
+      if (!isEndOfClient(error)) throw error
+      this.#isRead = true
+      this.#response.bodyFailed(error)
+      return DISCONNECT
+    }
     const body = result.done === true ? EMPTY : result.value
     this.#left -= body.length
     this.#isRead = result.done === true || this.#left <= 0
@@ -94,6 +102,13 @@ class RequestBody {
   }
 }
 
+/**
+ * What the client did to its own request: ASGI 3 tells that by a message. A rejection would end the worker where nobody handles it, and
+ * whoever only waits for the client to leave, beside the work, handles none.
+ */
+const isEndOfClient = (error: unknown): boolean =>
+  error instanceof TsgiError && (error.kind === 'client' || error.code === 'TSGI_APP_ENDED')
+
 class AsyncResponse {
   readonly #source: RequestSource
   readonly #startResponse: StartResponse
@@ -102,6 +117,8 @@ class AsyncResponse {
   #write: Write | undefined
   #isDone = false
   #hasLeft = false
+  /** Why no more of the request body comes. */
+  #bodyFailure: unknown
 
   constructor(source: RequestSource, startResponse: StartResponse) {
     this.#source = source
@@ -143,6 +160,11 @@ class AsyncResponse {
     }
   }
 
+  /** Where the application does not answer that itself, the gateway does. */
+  bodyFailed(error: unknown): void {
+    this.#bodyFailure ??= error
+  }
+
   /** Called by the gateway once; a response that is not complete by then never will be. The signal is made only then. */
   requestOver(): void {
     this.#hasLeft = !this.#isDone
@@ -154,7 +176,7 @@ class AsyncResponse {
     if (this.#isDone) return
     const missing = this.#write === undefined ? 'without http.response.start' : 'before the last http.response.body'
     this.#end()
-    this.#body.reject(new Error(`the application returned ${missing}`))
+    this.#body.reject(this.#bodyFailure ?? new Error(`the application returned ${missing}`))
   }
 
   /** @throws the application's error where the response is out already: it is logged and changes nothing */

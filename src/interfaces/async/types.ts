@@ -52,6 +52,7 @@ export interface Messages {
   http: {
     receive:
       | { readonly type: 'http.request'; readonly body: Uint8Array; readonly moreBody: boolean }
+      /** The client left, or its body ended early or passed the limit: where nothing is answered then, the gateway answers. */
       | { readonly type: 'http.disconnect' }
     send:
       | { readonly type: 'http.response.start'; readonly status: number; readonly headers?: HeaderList }
