@@ -7,7 +7,7 @@ import {
   fillIn,
   type GatewayProtocol,
   type InitTarget,
-  packagePath,
+  lastingPackagePath,
   patientSeconds,
   replaceIntroduction,
   sampleFile,
@@ -30,7 +30,7 @@ export function nginxSite(target: InitTarget): string {
       ? `    server ${quoteNginx(`unix:${address.path}`)};`
       : `    server ${connectHost(address.host)}:${address.port};`,
   )
-  const files = target.filesFolder ?? packagePath('nginx')
+  const files = target.filesFolder ?? lastingPackagePath('nginx', target)
   const site = fillIn(
     sample,
     [

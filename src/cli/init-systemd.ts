@@ -1,14 +1,15 @@
 /** `tsgi init systemd`: a unit that starts, reloads and stops this application. */
 
+import { realpathSync } from 'node:fs'
 import { dirname } from 'node:path'
 import type { Address } from '../options/address.ts'
 import { givenAddresses } from '../options/addresses.ts'
 import type { Options } from '../options/table.ts'
-import { type InitTarget, packagePath } from './init-target.ts'
+import { type InitTarget, lastingPackagePath } from './init-target.ts'
 
 export function systemdUnit(target: InitTarget): string {
   const { name, startFolder, application, options, command } = target
-  const words = [process.execPath, packagePath('dist/cli/main.js'), ...command]
+  const words = [process.execPath, lastingPackagePath('dist/cli/main.js', target), ...command]
   const stopSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   return `# Save as /etc/systemd/system/${name}.service, then: systemctl daemon-reload && systemctl enable --now ${name}
 
@@ -28,7 +29,7 @@ ExecStart=${words.map(quoteUnit).join(' ')}
 # The shell's own kill: a small system has no other.
 ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'
 WorkingDirectory=${escapeUnit(startFolder)}
-${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
+${linkedFolder(startFolder)}${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
 # SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
 KillMode=mixed
 TimeoutStopSec=${stopSeconds}
@@ -106,6 +107,12 @@ function privateTmp(target: InitTarget, words: readonly string[]): string {
   const shared = paths.find((path) => /^(?:\/var)?\/tmp\//.test(path))
   if (shared === undefined) return 'PrivateTmp=true'
   return `# No PrivateTmp=true: ${escapeUnit(shared)} is in the /tmp that all share. Another folder is safer.`
+}
+
+/** systemd resolves the link and does not tell its name, which a reload follows to the next release. */
+function linkedFolder(startFolder: string): string {
+  if (realpathSync(startFolder) === startFolder) return ''
+  return `# A link: a reload is for the release that it leads to then.\nEnvironment=${quoteUnit(`PWD=${startFolder}`)}\n`
 }
 
 /** systemd.unit(5): specifiers begin with a percent sign. */

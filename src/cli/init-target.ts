@@ -1,6 +1,7 @@
 /** What `tsgi init` knows about the application that a configuration is made for, and how a sample file is filled in. */
 
-import { readFileSync } from 'node:fs'
+import { readFileSync, realpathSync } from 'node:fs'
+import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TsgiError } from '../errors.ts'
 import { type Address, parseAddress } from '../options/address.ts'
@@ -80,6 +81,12 @@ export function sampleFile(path: string): string {
 
 export function packagePath(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url))
+}
+
+/** As `packagePath`; below a start folder that is a link to a release it goes through the link, which stays. */
+export function lastingPackagePath(path: string, { startFolder }: InitTarget): string {
+  const [file, release] = [packagePath(path), `${realpathSync(startFolder)}${sep}`]
+  return file.startsWith(release) ? join(startFolder, file.slice(release.length)) : file
 }
 
 interface Replacement {

@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
@@ -129,6 +129,33 @@ describe('the unit for systemd', () => {
     expect(existsSync(join(folder, 'inner', 'app.sock'))).toBe(true)
     if ('TSGI_ENV' in env) expect(words.join('|')).toContain('--env|A=50% $x|--env|B="2"')
     await service.stop()
+  })
+
+  test('goes through the link to a release, and tells tsgi its name', async () => {
+    const home = realpathSync(tempDir('tsgi-init-'))
+    mkdirSync(join(home, 'release-1', 'node_modules'), { recursive: true })
+    const root = join(import.meta.dirname, '../..')
+    cpSync(join(root, 'dist'), join(home, 'release-1', 'node_modules', 'tsgi', 'dist'), { recursive: true })
+    cpSync(join(root, 'package.json'), join(home, 'release-1', 'node_modules', 'tsgi', 'package.json'))
+    cpSync(join(root, 'nginx'), join(home, 'release-1', 'node_modules', 'tsgi', 'nginx'), { recursive: true })
+    symlinkSync(join(root, 'node_modules'), join(home, 'node_modules'))
+    symlinkSync('release-1', join(home, 'current'))
+    const cwd = join(home, 'current')
+    const main = join(cwd, 'node_modules', 'tsgi', 'dist', 'cli', 'main.js')
+    const run = (name: string) =>
+      spawnSync(process.execPath, [main, 'init', name, 'app.ts'], {
+        cwd,
+        encoding: 'utf8',
+        env: { ...process.env, PWD: cwd },
+      }).stdout
+    const unit = run('systemd')
+    expect(unit).toContain(`ExecStart=${process.execPath} ${main} serve app.ts `)
+    expect(unit).toContain(`WorkingDirectory=${cwd}\n`)
+    expect(unit).toContain(`\nEnvironment=PWD=${cwd}\n`)
+    expect(verified(unit)).toBe('')
+    expect(run('nginx')).toContain(`include ${cwd}/node_modules/tsgi/nginx/uwsgi_params;`)
+    const { text } = await printed(['systemd', 'app.ts'])
+    expect(text).not.toContain('PWD')
   })
 
   test('has a folder made in /run for every socket and the pidfile, whatever they are for', async () => {
