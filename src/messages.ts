@@ -3,7 +3,7 @@
  * instants: the two processes share no clock. Listening sockets travel beside it, over Node's own channel.
  */
 
-/** The descriptor of the worker at which these messages go; Node finds the master's end under the same number. */
+/** The descriptor at which a child hears its parent and answers; Node has the parent's end under the same number. */
 export const MESSAGES_FD = 3
 
 /** master to worker */

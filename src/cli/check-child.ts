@@ -6,6 +6,7 @@ import { asError } from '../errors.ts'
 import { handlerApplication } from '../gateway/environ-source.ts'
 import { requestInMemory } from '../gateway/memory.ts'
 import { createLog } from '../log/logger.ts'
+import { MESSAGES_FD } from '../messages.ts'
 import { validate } from '../middleware/validate.ts'
 import type { Options } from '../options/table.ts'
 import { bootApplication } from '../worker/boot.ts'
@@ -13,7 +14,6 @@ import { exchangeSettings } from '../worker/exchange-settings.ts'
 import { fileSize } from '../worker/file-wrapper.ts'
 import { type CheckAnswer, type CheckedRequest, type CheckOrder, parseCheckOrder } from './check-messages.ts'
 
-const CHANNEL_FD = 3
 /** For an application without --request-timeout. */
 const ANSWER_TIMEOUT_MS = 30_000
 /** How the validator marks what is only a doubt. */
@@ -71,7 +71,7 @@ async function ask(
   }
 }
 
-const channel = new MessageChannel<CheckOrder, CheckAnswer>(new Socket({ fd: CHANNEL_FD }), parseCheckOrder, {
+const channel = new MessageChannel<CheckOrder, CheckAnswer>(new Socket({ fd: MESSAGES_FD }), parseCheckOrder, {
   message: (order) => {
     void answerTo(order).then((answer) => channel.send(answer))
   },

@@ -7,11 +7,11 @@ import { MessageChannel } from '../channel.ts'
 import { TsgiError } from '../errors.ts'
 import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { nodeArguments } from '../master/worker-process.ts'
+import { MESSAGES_FD } from '../messages.ts'
 import type { Options } from '../options/table.ts'
+import { ownModule } from '../own-module.ts'
 import { type CheckAnswer, type CheckedRequest, type CheckOrder, parseCheckAnswer } from './check-messages.ts'
 import { withCleanEnd } from './clean-end.ts'
-
-const CHANNEL_FD = 3
 
 /** @throws TsgiError TSGI_RUN when there is no answer to be had: the process ended */
 export async function checkRequests(
@@ -21,13 +21,13 @@ export async function checkRequests(
   environment: Readonly<Record<string, string | undefined>>,
 ): Promise<readonly CheckedRequest[]> {
   const identity = workerIdentity(options)
-  const child = spawn(process.execPath, nodeArguments(childModule(), identity), {
+  const child = spawn(process.execPath, nodeArguments(fileURLToPath(ownModule('cli/check-child')), identity), {
     // What the application prints is no output of ours.
     stdio: ['ignore', 2, 2, 'pipe'],
     env: workerEnvironment(environment, identity, options),
     ...(options.chdir === undefined ? {} : { cwd: options.chdir }),
   })
-  const pipe = child.stdio[CHANNEL_FD]
+  const pipe = child.stdio[MESSAGES_FD]
   if (!(pipe instanceof Duplex)) throw new TsgiError('TSGI_RUN', 'no pipe to the process that asks the application')
   let answer: CheckAnswer | undefined
   const channel = new MessageChannel<CheckAnswer, CheckOrder>(pipe, parseCheckAnswer, {
@@ -49,9 +49,4 @@ export async function checkRequests(
   if (answer === undefined) throw new TsgiError('TSGI_RUN', `the application ended the process that asked it (${end})`)
   if (answer.kind === 'failed') throw new TsgiError('TSGI_RUN', answer.message)
   return answer.requests
-}
-
-function childModule(): string {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  return fileURLToPath(new URL(`./check-child${extension}`, import.meta.url))
 }

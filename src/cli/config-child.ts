@@ -1,5 +1,5 @@
 /**
- * Runs in a process of its own: imports the configuration file given as argument and writes what it exports to descriptor 3
+ * Runs in a process of its own: imports the configuration file given as argument and writes what it exports to a descriptor
  * as MessagePack. So a file in TypeScript leaves no loader hook in the master, and a reload reads everything anew.
  */
 
@@ -7,7 +7,7 @@ import { writeFileSync } from 'node:fs'
 import { types } from 'node:util'
 import { pack } from 'msgpackr'
 import { asError, describe } from '../errors.ts'
-import type { ConfigAnswer } from '../options/config-file.ts'
+import { ANSWER_FD, type ConfigAnswer } from '../options/config-file.ts'
 import { ownFrames } from '../worker/load/own-stack.ts'
 import { importFile } from '../worker/load/typescript.ts'
 
@@ -54,6 +54,6 @@ async function readConfig(path: string): Promise<ConfigAnswer> {
 }
 
 const answer = await readConfig(process.argv[2] ?? '')
-writeFileSync(3, pack(answer))
+writeFileSync(ANSWER_FD, pack(answer))
 // A file that left a timer or a socket behind must not hold up the start.
 process.exit(0)

@@ -15,6 +15,7 @@ import {
   type WorkerBoot,
   type WorkerMessage,
 } from '../messages.ts'
+import { ownModule } from '../own-module.ts'
 import type { KillSignal } from './actions.ts'
 import { becomeArguments, type Identity } from './privileges.ts'
 import type { WorkerExit } from './roster.ts'
@@ -45,8 +46,8 @@ export interface WorkerEvents {
 /** A child of the worker may hold the pipe open; the worker is gone all the same. */
 const LAST_WORDS_MS = 250
 
-export const WORKER_MAIN = beside('../worker/main')
-const BECOME_MAIN = beside('./become')
+export const WORKER_MAIN = fileURLToPath(ownModule('worker/main'))
+const BECOME_MAIN = fileURLToPath(ownModule('master/become'))
 
 export class WorkerProcess {
   readonly #child: ChildProcess
@@ -138,12 +139,6 @@ export function nodeArguments(main: string, identity: Identity | undefined): rea
 /** Flags of Node that the master was given, save those that claim a port of their own. */
 function inheritedFlags(): readonly string[] {
   return process.execArgv.filter((flag) => !flag.startsWith('--inspect'))
-}
-
-/** A module of ours that is run, not imported: built, or as source where the master itself is. */
-function beside(module: string): string {
-  const extension = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
-  return fileURLToPath(new URL(module + extension, import.meta.url))
 }
 
 /** Node names the program also where it is the folder that is not there. */

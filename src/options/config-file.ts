@@ -9,13 +9,17 @@ import { buffer } from 'node:stream/consumers'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { unpack } from 'msgpackr'
 import { asError, describe, TsgiError } from '../errors.ts'
+import { ownModule } from '../own-module.ts'
 
 const CONFIG_NAMES = ['tsgi.config.ts', 'tsgi.config.js', 'tsgi.config.mjs', 'tsgi.config.json'] as const
 
 /** A file that waits for a network must not hang a reload for ever. */
 const READ_TIMEOUT_MS = 30_000
 
-/** What the process that imports the file sends back, as MessagePack. */
+/** Where the process that imports the file writes what it found. */
+export const ANSWER_FD = 3
+
+/** What it writes there, as MessagePack. */
 export type ConfigAnswer =
   | { readonly ok: true; readonly values: Readonly<Record<string, unknown>> }
   /** `stack` when the file itself failed, undefined when what it exports is no configuration. */
@@ -77,7 +81,7 @@ async function readModule(path: string, timeoutMs: number): Promise<Readonly<Rec
     child.once('error', fail)
     child.once('exit', (code, signal) => settle(signal ?? `exit code ${code ?? 'unknown'}`))
   })
-  const pipe = child.stdio[3]
+  const pipe = child.stdio[ANSWER_FD]
   if (pipe === null || pipe === undefined || !('read' in pipe))
     throw usage(path, 'no pipe to the process that reads it')
   const [bytes, end] = await Promise.all([buffer(pipe), exited])
@@ -91,10 +95,10 @@ async function readModule(path: string, timeoutMs: number): Promise<Readonly<Rec
 
 /** Compiled, the child is plain JavaScript; from source (the tests) it needs tsx itself. */
 function childProgram(): string[] {
-  const compiled = import.meta.url.endsWith('.js')
-  if (compiled) return [fileURLToPath(new URL('../cli/config-child.js', import.meta.url))]
+  const child = fileURLToPath(ownModule('cli/config-child'))
+  if (child.endsWith('.js')) return [child]
   const tsx = createRequire(import.meta.url).resolve('tsx')
-  return ['--import', pathToFileURL(tsx).href, fileURLToPath(new URL('../cli/config-child.ts', import.meta.url))]
+  return ['--import', pathToFileURL(tsx).href, child]
 }
 
 function usage(path: string, text: string, cause?: unknown): TsgiError {

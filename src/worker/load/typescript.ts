@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { errorCode, TsgiError } from '../../errors.ts'
+import { ownModule } from '../../own-module.ts'
 import { freshUrl, installFreshModules } from './fresh-modules-hook.ts'
 import { located } from './syntax-error.ts'
 
@@ -108,7 +109,7 @@ async function importWithTsx(path: string, again = false): Promise<unknown> {
     return createRequire(path)(path)
   } catch (error) {
     if (kind === 'commonjs' || !isAwaitRefused(error)) throw error
-    register(typelessHookUrl())
+    register(ownModule('worker/load/typeless-hook'))
     return import(`${url}${again ? '&' : '?'}esm`)
   }
 }
@@ -154,9 +155,4 @@ function findUp(folder: string, name: string): string | undefined {
 /** esbuild's words for an await that CommonJS cannot have; the code is what Node 20 and later give it. */
 function isAwaitRefused(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Top-level await is currently not supported')
-}
-
-function typelessHookUrl(): URL {
-  // Not an import that the compiler would rewrite: the file is .ts in a checkout and .js in the package.
-  return new URL(`./typeless-hook${extname(import.meta.url)}`, import.meta.url)
 }
