@@ -107,8 +107,11 @@ export class Connections implements ConnectionHost<Connection> {
     return this.#open.size - this.#kept
   }
 
-  /** The fast path: a bare handle, read at once. */
-  acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void {
+  /**
+   * The fast path: a bare handle, read at once.
+   * @returns whether the connection is still open after this turn
+   */
+  acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): boolean {
     this.#accepted.add(1)
     let transport: HandleTransport | undefined
     const kept = expected.length > 0 && expected.every((protocol) => protocol.keepsConnections)
@@ -119,6 +122,7 @@ export class Connections implements ConnectionHost<Connection> {
     // By the end of this turn most front servers have written: a socket that waits for them would cost more than the request.
     if (transport?.open() === false) this.unsettled(connection)
     this.#add(connection)
+    return !connection.over
   }
 
   /**

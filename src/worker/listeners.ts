@@ -33,7 +33,8 @@ interface ListenerSettings {
 
 /** Where accepted connections go. */
 interface Accepting {
-  acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): void
+  /** @returns whether it is still open: what was answered in this turn holds no file descriptor */
+  acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): boolean
   /** @param proxied what the PROXY protocol header said, where it came before TLS and was read with it */
   acceptSocket(socket: Socket, listener: ListenerInfo, expected: readonly Protocol[], proxied?: Proxied): void
   /** It speaks nothing that this listener does. */
@@ -140,9 +141,7 @@ export class Listeners {
         client.close()
         return
       }
-      const { fd } = client
-      this.#accepting.acceptHandle(client, listener, expected)
-      this.#watchDescriptors(fd)
+      if (this.#accepting.acceptHandle(client, listener, expected)) this.#watchDescriptors(client.fd)
     }
     const status = handle.listen(this.#settings.backlog)
     if (status === 0) return handle

@@ -107,8 +107,9 @@ export class Worker {
       },
       {
         acceptHandle: (handle, listener, expected) => {
-          this.#connections.acceptHandle(handle, listener, expected)
+          const isOpen = this.#connections.acceptHandle(handle, listener, expected)
           this.#letGoWhenFull()
+          return isOpen
         },
         acceptSocket: (socket, listener, expected, proxied) => {
           this.#connections.acceptSocket(socket, listener, expected, proxied)
