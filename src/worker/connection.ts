@@ -272,17 +272,17 @@ export class Connection implements TransportEvents, Carrier {
       this.#sweepsLeaving++
       this.handOver()
     }
-    // Browsers open connections that they never use: no drain waits for them.
-    const unused = this.#protocol === undefined && !this.#midRequest
     this.#waitingSinceMs ??= nowMs
     const waitedMs = nowMs - this.#waitingSinceMs
-    if (unused && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
+    // Browsers, and who only looks whether somebody listens, open connections that they never use: no drain waits for them.
+    if (this.#requests === 0 && this.idle && this.#host.draining && waitedMs >= UNUSED_MS) this.#transport.end()
     if (limitMs === 0 || waitedMs < limitMs || this.#choked) return
     for (const request of this.#open.list()) request.stalled(limitMs)
     if (this.#open.size > 0) return
     // A kept connection between two requests owes nothing.
     if (this.#requests > 0 && !this.#midRequest) return
-    if (!unused) this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
+    const speaks = this.#protocol !== undefined || this.#midRequest
+    if (speaks) this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
     this.#transport.end()
   }
 

@@ -10,7 +10,7 @@ import { collectResponse, type ResponseEvent } from '../../src/client/request.ts
 import { isAlive } from '../support/proc.ts'
 import { stopAfterTests } from '../support/started.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { onlyWorker, startTsgi, type Tsgi } from '../support/tsgi.ts'
+import { onlyWorker, socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
 
 /** `/size` answers with pid and body size; `/large` with the pid and a megabyte after it. */
@@ -29,13 +29,13 @@ interface Deployment {
   readonly reload: () => Promise<void>
 }
 
-async function deploy(workers: number): Promise<Deployment> {
+async function deploy(workers: number, more: readonly string[] = []): Promise<Deployment> {
   const directory = tempDir('tsgi-hand-over-')
   const app = join(directory, 'app.mjs')
   writeFileSync(app, APPLICATION)
   const socket = join(directory, 'app.sock')
   // Far more than any test may take: nothing here waits for it.
-  const args = ['--fastcgi', socket, '--workers', String(workers), '--graceful-timeout', '120']
+  const args = ['--fastcgi', socket, '--workers', String(workers), '--graceful-timeout', '120', ...more]
   const tsgi = await startTsgi({ app, args })
   const reload = async (): Promise<void> => {
     const fromLine = tsgi.process.lines.length
@@ -110,6 +110,19 @@ test('an idle kept connection changes workers with a reload, and the old worker 
   const successor = await onlyWorker(tsgi)
   const answers = await Promise.all(connections.map((kept) => kept.post(20)))
   expect(answers).toEqual(connections.map(() => [successor, 20]))
+})
+
+test('a connection that was never used keeps no old worker waiting, whatever is spoken there', async () => {
+  const [uwsgi, scgi] = [socketPath(), socketPath()]
+  const { tsgi, socket, reload } = await deploy(1, ['--uwsgi', uwsgi, '--scgi', scgi])
+  const old = await onlyWorker(tsgi)
+  const silent = [socket, uwsgi, scgi].map((path) => connect(path).resume())
+  for (const each of silent) await once(each, 'connect')
+  const kept = await Kept.open(socket)
+  await kept.post(1)
+  await reload()
+  await until('the old worker has left, long before --graceful-timeout', () => !isAlive(old))
+  for (const each of silent) each.destroy()
 })
 
 test('a request in flight ends where it began, the next one is served by the successor', async () => {
