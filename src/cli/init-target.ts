@@ -79,7 +79,7 @@ export function sampleFile(path: string): string {
   return readFileSync(packagePath(path), 'utf8')
 }
 
-export function packagePath(path: string): string {
+function packagePath(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url))
 }
 
