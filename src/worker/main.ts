@@ -20,6 +20,7 @@ import {
 import type { Options } from '../options/table.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
+import { forgiveEndedRequests } from './ended-requests.ts'
 import { leave } from './leave.ts'
 import { stackOf } from './load/own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
@@ -88,6 +89,9 @@ function main(): void {
       }, ORPHANED_MS)
       worker.quit('the master is gone')
     },
+  })
+  forgiveEndedRequests((error) => {
+    log?.warn({ err: asError(error) }, 'a rejected promise that nobody handles, of a request that has ended')
   })
   process.on('uncaughtExceptionMonitor', (error, origin) => {
     // Then it is not the end. Otherwise Node writes to standard error alone, which with --log-file nobody may be reading.
