@@ -23,7 +23,7 @@ export function detect(bytes: Uint8Array): Detected | undefined {
     case 0x16:
       return 'tls'
     case 0x0d:
-      return startsAs(bytes, V2_SIGNATURE, 'proxy-v2', 'unknown')
+      return startsAs(bytes, V2_SIGNATURE, 'proxy-v2', behindEmptyLines(bytes))
     case UPPER_P:
       return startsAs(bytes, V1_SIGNATURE, 'proxy-v1', 'http')
     case LOWER_D:
@@ -46,6 +46,12 @@ export function detectBegun(bytes: Uint8Array): Detected | undefined {
 }
 
 const isLetter = (byte: number): boolean => (byte | 0x20) >= 0x61 && (byte | 0x20) <= 0x7a
+
+/** RFC 9112 section 2.2: empty lines before a request are ignored. Some clients end the body of the one before with one. */
+function behindEmptyLines(bytes: Uint8Array): Detected {
+  const first = bytes.find((byte) => byte !== 0x0d && byte !== 0x0a)
+  return first === undefined || isLetter(first) ? 'http' : 'unknown'
+}
 
 function startsAs(bytes: Uint8Array, signature: Uint8Array, same: Detected, other: Detected): Detected | undefined {
   const known = Math.min(bytes.length, signature.length)

@@ -308,6 +308,11 @@ describe('a connection', () => {
     connection.destroy()
   })
 
+  test('may begin with an empty line (RFC 9112 section 2.2)', async () => {
+    const answer = await converse(main.port, '\r\nGET /pid HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
+  })
+
   test('that its client closes aborts the request', async () => {
     const fromLine = main.tsgi.process.lines.length
     const connection = await openHttp(main)
