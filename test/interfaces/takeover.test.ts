@@ -1,15 +1,18 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import http, { createServer } from 'node:http'
 import https from 'node:https'
 import { createRequire } from 'node:module'
 import net from 'node:net'
+import { join } from 'node:path'
 import express from 'express'
 import fastify from 'fastify'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { answerInMemory } from '../../src/gateway/memory.ts'
 import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/node/takeover.ts'
 import { loadInterface } from '../../src/interfaces/registry.ts'
+import { tempDir } from '../support/temp-dir.ts'
 
 let takeover: ListenTakeover
 beforeEach(() => {
@@ -165,16 +168,24 @@ test('other servers listen for real', async () => {
   server.close()
 })
 
-test('a file that prints to a pipe, and makes nothing listen, is not waited for', async () => {
+test.each([
+  ['a pipe', process.execPath, (file: string) => [file]],
+  // util-linux: a part of every Linux that these tests run on.
+  ['a terminal', 'script', (file: string) => ['-qec', `${process.execPath} ${file}`, '/dev/null']],
+] as const)('a file that prints to %s, and makes nothing listen, is not waited for', async (_where, command, args) => {
+  const file = join(tempDir(), 'prints.mjs')
   const built = new URL('../../dist/interfaces/node/takeover.js', import.meta.url).href
-  const script = `
-    import { installListenTakeover } from '${built}'
+  writeFileSync(
+    file,
+    `import { installListenTakeover } from '${built}'
     process.stdin.resume() // as the channel to the master, it keeps the process alive
     const takeover = installListenTakeover()
     console.log('printed')
     console.error('printed')
     await takeover.waitForChosen(60_000)
-    process.exit()`
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', script], { stdio: 'pipe' })
+    process.exit()`,
+  )
+  const child = spawn(command, args(file), { stdio: 'pipe' })
+  child.stdout.resume()
   expect(await once(child, 'exit')).toEqual([0, null])
 })

@@ -98,7 +98,7 @@ export function installListenTakeover(wantedPort?: number): ListenTakeover {
   const listen: Listen = net.Server.prototype.listen
   // The channels to the master are there before the application is. So are these two, which Node makes when they are first used.
   void [process.stdout, process.stderr]
-  const isIdle = idleBeside(countPipes(process.getActiveResourcesInfo()))
+  const isIdle = idleBeside(countStreams(process.getActiveResourcesInfo()))
   net.Server.prototype.listen = function (this: net.Server, ...parameters: unknown[]): net.Server {
     // A server that listens already gets the error that Node throws then. A bound handle is tsgi's own HTTP listener's.
     if (!isHttpServer(this) || this.listening || isBoundHandle(parameters[0]))
@@ -145,19 +145,20 @@ const LOOK_INTERVAL_MS = 20
 const IDLE_LOOKS = 5
 
 /** What keeps an event loop alive and is not the process's own: timers, files and connections in use, resolutions, children. */
-function countBusy(ownPipes: number): number {
+function countBusy(ownStreams: number): number {
   const active = process.getActiveResourcesInfo()
-  const pipes = countPipes(active)
-  return active.length - Math.min(pipes, ownPipes)
+  return active.length - Math.min(countStreams(active), ownStreams)
 }
 
-const countPipes = (resources: readonly string[]): number => resources.filter((type) => type === 'PipeWrap').length
+/** Pipes, and terminals. */
+const countStreams = (resources: readonly string[]): number =>
+  resources.filter((type) => type === 'PipeWrap' || type === 'TTYWrap').length
 
 /** True where nothing was in use whenever it was looked at lately. */
-function idleBeside(ownPipes: number): () => boolean {
+function idleBeside(ownStreams: number): () => boolean {
   let idleLooks = 0
   return () => {
-    idleLooks = countBusy(ownPipes) > 0 ? 0 : idleLooks + 1
+    idleLooks = countBusy(ownStreams) > 0 ? 0 : idleLooks + 1
     return idleLooks >= IDLE_LOOKS
   }
 }
