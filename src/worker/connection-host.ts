@@ -13,7 +13,7 @@ export type ConnectionState =
   | 'open'
   /** To be handed over as soon as nothing is open on it. */
   | 'leaving'
-  /** The last response is out; what the peer still sends is dropped. */
+  /** The last response is out; what the peer still sends is the rest of a body. */
   | 'lingering'
   /** The socket is the application's, or on its way to another worker. */
   | 'detached'

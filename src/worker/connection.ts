@@ -11,7 +11,8 @@ import { RequestsById } from '../protocol/requests-by-id.ts'
 import { BODY_CUT, clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart, ConnectionState } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
-import { holdsBack } from './hold-back.ts'
+import { holdsBack, UNUSED_MS } from './hold-back.ts'
+import { LateBody } from './late-body.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
 import type { Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
@@ -43,6 +44,7 @@ export class Connection implements TransportEvents, Carrier {
   /** Of a response that broke off: the connection does as soon as nothing else is open on it. */
   #brokenId: number | undefined
   #waiters: Waiters | undefined
+  #late: LateBody | undefined
   /** Complete answers pile up that the peer does not read: what would bring more of them is left in the kernel until it does. */
   #choked = false
 
@@ -86,7 +88,7 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    if (!this.#live) return
+    if (!this.#live) return this.#late?.read(bytes)
     const decoder = this.#decoder
     if (decoder === undefined) this.#readFirst(bytes)
     else this.#decode(decoder, bytes)
@@ -144,6 +146,7 @@ export class Connection implements TransportEvents, Carrier {
     if (this.over) return
     this.#state = 'over'
     for (const request of this.#open.list()) request.cutOff()
+    this.#late?.cut()
     this.drained()
     this.#host.closed(this)
   }
@@ -188,6 +191,7 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   responded(request: OpenRequest): void {
+    if (this.#open.size === 1 && !this.keeps(request)) this.#late = LateBody.of(request, this.#decoder)
     this.#closeRequest(request)
     if (this.over || this.#breakOff()) return
     this.flow()
@@ -217,11 +221,10 @@ export class Connection implements TransportEvents, Carrier {
   #breakOff(): boolean {
     if (this.#brokenId === undefined || this.#open.size > 0) return false
     const bytes = this.protocol.encoder.abort(this.#brokenId)
-    if (bytes === undefined) this.#transport.reset()
-    else {
+    if (bytes !== undefined) {
       this.#transport.write(bytes)
       this.#transport.end()
-    }
+    } else this.#transport.reset()
     return true
   }
 
@@ -337,7 +340,7 @@ export class Connection implements TransportEvents, Carrier {
 
   #closeRequest({ requestId }: OpenRequest): void {
     this.#open.delete(requestId)
-    this.#decoder?.answered?.(requestId)
+    if (this.#late === undefined) this.#decoder?.answered?.(requestId)
   }
 
   #begin(requestId: number, params: readonly string[], keepConnection: boolean, nowMs: number): OpenRequest {
@@ -395,6 +398,3 @@ export class Connection implements TransportEvents, Carrier {
     this.#transport.linger(this.#host.lingerTimeoutMs)
   }
 }
-
-/** Who connects to send something does so by then. */
-const UNUSED_MS = 2000

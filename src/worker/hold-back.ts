@@ -13,3 +13,6 @@ const HELD_SWEEPS = 5
  */
 export const holdsBack = (sweeps: number, draining: boolean): boolean =>
   (draining ? sweeps % (2 * HELD_SWEEPS) : sweeps) < HELD_SWEEPS
+
+/** Who connects to send something does so by then. */
+export const UNUSED_MS = 2000

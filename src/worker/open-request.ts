@@ -36,8 +36,8 @@ export class OpenRequest implements Sink {
   #params: Params
   readonly keepConnection: boolean
   readonly upgrade: (() => Upgraded) | undefined
-  /** Front servers send no more of it once they have the response. */
-  readonly bodyComesLate = false
+  /** Where the connection stays open for it alone. */
+  bodyComesLate = false
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
   /** The application was called, or waits for its turn. */

@@ -30,7 +30,7 @@ export class SocketTransport implements Transport {
   }
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#lingering === undefined) this.#events.data(bytes)
+    this.#events.data(bytes)
   }
 
   readonly #onEnd = (): void => {

@@ -25,7 +25,7 @@ export interface Transport {
   /** What was written goes out, then the connection closes. */
   end(): void
   /**
-   * What was written goes out, then our side ends; what the peer still sends is read and dropped until it closes. Closing
+   * What was written goes out, then our side ends; what the peer still sends is read until it closes. Closing
    * over unread bytes would reset the connection and take the response with it (Linux, unix(7) and tcp(7)).
    */
   linger(timeoutMs: number): void
