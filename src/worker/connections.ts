@@ -109,7 +109,7 @@ export class Connections implements ConnectionHost<Connection> {
 
   /**
    * The fast path: a bare handle, read at once.
-   * @returns whether the connection is still open after this turn
+   * @returns whether its descriptor is still in use after this turn: by the connection, or by who took it over (HTTP)
    */
   acceptHandle(handle: RawHandle, listener: ListenerInfo, expected: readonly Protocol[]): boolean {
     this.#accepted.add(1)
@@ -122,7 +122,7 @@ export class Connections implements ConnectionHost<Connection> {
     // By the end of this turn most front servers have written: a socket that waits for them would cost more than the request.
     if (transport?.open() === false) this.unsettled(connection)
     this.#add(connection)
-    return !connection.over
+    return transport?.closed !== true
   }
 
   /**

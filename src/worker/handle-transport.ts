@@ -70,6 +70,11 @@ export class HandleTransport implements Transport {
     return true
   }
 
+  /** It came and went without a socket: the descriptor is free. */
+  get closed(): boolean {
+    return this.#closed
+  }
+
   get saturated(): boolean {
     return this.#socket?.saturated ?? false
   }

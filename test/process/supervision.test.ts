@@ -8,7 +8,7 @@ import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
 import { freePort } from '../support/ports.ts'
-import { isAlive } from '../support/proc.ts'
+import { childPids, isAlive } from '../support/proc.ts'
 import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine, onlyWorker, startTsgi, type Tsgi } from '../support/tsgi.ts'
@@ -196,33 +196,47 @@ test.skipIf(prlimit === undefined)('a worker without a descriptor left says so a
   expect(await text(socket)).toBe(`one ${worker}`)
 })
 
-test.skipIf(prlimit === undefined)(
+describe.skipIf(prlimit === undefined)(
   'a worker with few descriptors left closes nobody: who comes waits until others go',
-  async () => {
-    const directory = tempDir('tsgi-process-')
-    const [app, path] = [join(directory, 'app.mjs'), join(directory, 'app.sock')]
-    writeFileSync(
-      app,
-      version('one').replaceAll(/: Record<string, unknown>|: Function| as AsyncIterable<Uint8Array>/g, ''),
-    )
-    const server = startServer({
-      name: 'tsgi',
-      command: prlimit ?? '',
-      args: ['--nofile=256:256', process.execPath, commandLine, 'serve', app, '--workers', '1', '--uwsgi', path],
+  () => {
+    test.each([
+      ['uwsgi', 'nothing is said', ''],
+      ['http', 'much is asked at once', 'GET / HTTP/1.1\r\nHost: a\r\n\r\n'],
+    ])('over %s, where %s', async (protocol, _what, said) => {
+      const directory = tempDir('tsgi-process-')
+      const [app, path, other] = ['app.mjs', 'app.sock', 'other.sock'].map((name) => join(directory, name))
+      if (app === undefined || path === undefined || other === undefined) throw new Error('names are missing')
+      writeFileSync(
+        app,
+        version('one').replaceAll(/: Record<string, unknown>|: Function| as AsyncIterable<Uint8Array>/g, ''),
+      )
+      const args = ['serve', app, '--workers', '1', `--${protocol}`, path, '--uwsgi', other]
+      const server = startServer({
+        name: 'tsgi',
+        command: prlimit ?? '',
+        args: ['--nofile=256:256', process.execPath, commandLine, ...args],
+      })
+      await server.waitForLog(/ready: 1 worker/)
+      const [worker] = childPids(server.pid)
+      if (worker === undefined) throw new Error('no worker')
+      // All are in the queue, with what they say, when the worker looks.
+      process.kill(worker, 'SIGSTOP')
+      let closed = 0
+      const many = Array.from({ length: 300 }, () => connect(path).resume())
+      for (const socket of many) {
+        socket.on('close', () => (closed += 1))
+        if (socket.connecting) await once(socket, 'connect')
+        if (said !== '') await new Promise((resolve) => socket.write(said, resolve))
+      }
+      process.kill(worker, 'SIGCONT')
+      await server.waitForLog(/few of 256 file descriptors are left/)
+      const answer = ask(other)
+      expect(closed).toBe(0)
+      for (const socket of many) socket.destroy()
+      expect((await answer).status).toBe(200)
+      expect(server.lines.filter((line) => /no file descriptor is left/.test(line))).toEqual([])
+      await server.stop()
     })
-    await server.waitForLog(/ready: 1 worker/)
-    const silent = Array.from({ length: 300 }, () => connect(path).resume())
-    let closed = 0
-    for (const socket of silent) socket.on('close', () => (closed += 1))
-    await server.waitForLog(/few of 256 file descriptors are left/)
-    const answer = ask(path)
-    // Accepted or not, they are all there: the worker had its turns while each of these connected.
-    for (const socket of silent) if (socket.connecting) await once(socket, 'connect')
-    expect(closed).toBe(0)
-    for (const socket of silent) socket.destroy()
-    expect((await answer).status).toBe(200)
-    expect(server.lines.filter((line) => /no file descriptor is left/.test(line))).toEqual([])
-    await server.stop()
   },
 )
 
