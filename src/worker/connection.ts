@@ -88,9 +88,9 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    if (!this.#live) return this.#late?.read(bytes)
     const decoder = this.#decoder
-    if (decoder === undefined) this.#readFirst(bytes)
+    if (!this.#live) this.#late?.read(bytes)
+    else if (decoder === undefined) this.#readFirst(bytes)
     else this.#decode(decoder, bytes)
   }
 
