@@ -1,7 +1,7 @@
 /** `tsgi dev APP`: one worker, HTTP, pretty logs, and a reload whenever a source file changes. */
 
 import { dirname, relative } from 'node:path'
-import { TsgiError } from '../errors.ts'
+import { ERRORS, TsgiError } from '../errors.ts'
 import type { Options } from '../options/table.ts'
 import { explained, prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
@@ -36,7 +36,7 @@ export const dev: Subcommand = {
   summary: 'Develop: one worker on http://127.0.0.1:8000, reloaded on change.',
   description:
     'Serves APP for development: one worker on http://127.0.0.1:8000, readable logs, errors shown in the browser, and a ' +
-    'reload whenever a source file changes. Listeners, pool and logs of the configuration file are for `tsgi serve`: ' +
+    'reload whenever a source file changes; what does not load is tried again then. Listeners, pool and logs of the configuration file are for `tsgi serve`: ' +
     'here only flags and variables change them.',
   options: VISIBLE_OPTIONS,
   preset: DEVELOPMENT,
@@ -55,22 +55,64 @@ export const dev: Subcommand = {
         `tsgi dev shows the source in the browser, and NODE_ENV is production: ${remedy}`,
       )
     }
-    const run = await prepareRun(invocation, { name: 'tsgi dev', values: DEVELOPMENT })
+    const preset = { name: 'tsgi dev', values: DEVELOPMENT }
+    let run = await prepareRun(invocation, preset)
+    const changes = new Changes()
+    let isWatching = true
     using _watch = watchSources(watchedFolder(run.application, invocation.input.cwd), {
       changed: (path) => {
         printError(paintError('dim', `tsgi dev: ${path} changed`))
-        // This process is the master: what an operator sends to reload it, it sends to itself.
-        process.kill(process.pid, 'SIGHUP')
+        changes.note()
       },
-      ended: (why) => printError(paintError('red', `tsgi dev: no reload when a file changes: ${why}`)),
+      ended: (why) => {
+        isWatching = false
+        printError(paintError('red', `tsgi dev: no reload when a file changes: ${why}`))
+      },
     })
-    const { application, options, reload } = run
-    const onListening = (): void => {
-      for (const address of options.http) printError(`tsgi dev: http://${browsable(address)}/`)
-    }
     const { runMaster } = await import('../master/main.ts')
-    return explained(await runMaster({ application, options, reload, onListening }), options)
+    for (;;) {
+      const { application, options, reload } = run
+      const onListening = (): void => {
+        for (const address of options.http) printError(`tsgi dev: http://${browsable(address)}/`)
+      }
+      changes.begin()
+      const ended = await runMaster({ application, options, reload, onListening })
+      if (ended.exitCode !== ERRORS.TSGI_LOAD.exitCode || !isWatching) return explained(ended, options)
+      printError(paintError('dim', 'tsgi dev: waits for a change; Ctrl-C ends it'))
+      await changes.next()
+      run = await prepareRun(invocation, preset)
+    }
   },
+}
+
+/** What a change of a file means: a reload while the application is served, another try where it did not load. */
+class Changes {
+  #isServing = false
+  /** One that came while the application was loading may be the very one that mends it. */
+  #isPending = false
+  #wake: (() => void) | undefined
+
+  begin(): void {
+    this.#isServing = true
+    this.#isPending = false
+  }
+
+  note(): void {
+    this.#isPending = true
+    // This process is the master: what an operator sends to reload it, it sends to itself.
+    if (this.#isServing) process.kill(process.pid, 'SIGHUP')
+    this.#wake?.()
+  }
+
+  /** Resolves at the next change since `begin`. */
+  async next(): Promise<void> {
+    this.#isServing = false
+    if (this.#isPending) return
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+    })
+    this.#wake = undefined
+  }
 }
 
 /** `:3000` is all interfaces; a browser wants one of them. */

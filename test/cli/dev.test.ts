@@ -20,6 +20,7 @@ async function startDev(
   app: string,
   env: Readonly<Record<string, string>> = {},
   through: readonly string[] = [],
+  started = /ready: 1 worker/,
 ) {
   const listen = `127.0.0.1:${await freePort()}`
   const [command = '', ...args] = [...through, process.execPath, commandLine, 'dev', app, '--http', listen]
@@ -30,7 +31,7 @@ async function startDev(
     cwd: folder,
     env,
   })
-  await dev.waitForLog(/ready: 1 worker/)
+  await dev.waitForLog(started)
   return { dev, url: `http://${listen}/` }
 }
 
@@ -63,6 +64,32 @@ test('dev serves over HTTP with one worker, whatever production says, and reload
   await dev.waitForLog(/SyntaxError|Unexpected/, { fromLine })
   expect(await answer()).toBe('Good day')
   expect(await dev.stop()).toMatchObject({ code: 0 })
+})
+
+test('dev waits for the change that mends an application which does not load', async () => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(join(folder, 'app.mjs'), 'export const application = ')
+  const { dev, url } = await startDev(folder, 'app.mjs', {}, [], /waits for a change/)
+  expect(dev.lines.join('\n')).toMatch(/SyntaxError|Unexpected/)
+  await expect(fetch(url)).rejects.toThrow()
+
+  // Still wrong: it says so once more, and waits.
+  const fromLine = dev.lines.length
+  writeFileSync(join(folder, 'app.mjs'), 'export const application = 1')
+  await dev.waitForLog(/waits for a change/, { fromLine })
+
+  writeFileSync(join(folder, 'app.mjs'), GOOD)
+  await dev.waitForLog(/ready: 1 worker/)
+  expect((await fetch(url, { headers: { connection: 'close' } })).status).toBe(200)
+  expect(await dev.stop()).toMatchObject({ code: 0 })
+})
+
+test.each(['SIGINT', 'SIGTERM'] as const)('%s ends a dev that waits for a change', async (signal) => {
+  const folder = tempDir('tsgi-dev-')
+  writeFileSync(join(folder, 'app.mjs'), 'export const application = ')
+  const { dev } = await startDev(folder, 'app.mjs', {}, [], /waits for a change/)
+  dev.signal(signal)
+  expect(await dev.exited).toMatchObject({ signal })
 })
 
 const GOOD = `export const application = (environ, startResponse) => (startResponse('200 OK', []), [])`
