@@ -73,7 +73,16 @@ describe('help', () => {
 
 test.skipIf(findCommand('script') === undefined)('a terminal that shows no colours gets none', () => {
   const onTerminal = (env: Readonly<Record<string, string>>) => {
-    const words = [process.execPath, commandLine, 'serve', join(tempDir(), 'none.mjs'), '--http', '127.0.0.1:0']
+    const words = [
+      process.execPath,
+      commandLine,
+      'serve',
+      join(tempDir(), 'none.mjs'),
+      '--http',
+      '127.0.0.1:0',
+      '--workers',
+      '1',
+    ]
     const { NO_COLOR: _, NODE_ENV: __, ...rest } = process.env
     return spawnSync('script', ['-qec', words.join(' '), '/dev/null'], { env: { ...rest, ...env }, encoding: 'utf8' })
       .stdout
