@@ -83,8 +83,9 @@ test.skipIf(findCommand('script') === undefined)('a terminal that shows no colou
       '--workers',
       '1',
     ]
-    const { NO_COLOR: _, NODE_ENV: __, ...rest } = process.env
-    return spawnSync('script', ['-qec', words.join(' '), '/dev/null'], { env: { ...rest, ...env }, encoding: 'utf8' })
+    // Nothing else of ours: NO_COLOR, CI and others have a say in colours, too.
+    const { PATH } = process.env
+    return spawnSync('script', ['-qec', words.join(' '), '/dev/null'], { env: { PATH, ...env }, encoding: 'utf8' })
       .stdout
   }
   expect(onTerminal({ TERM: 'xterm-256color' })).toContain('\x1b[')
