@@ -25,7 +25,8 @@ export interface AccessLog {
 
 const STDOUT_FD = 1
 const FLUSH_INTERVAL_MS = 1000
-const GATHER_BYTES = 16384
+/** Each write wakes a thread: in pieces of 16 KB a line cost a tenth more. */
+const GATHER_BYTES = 65536
 /** What gathered while the disk was busy goes out in one write. */
 const MAX_WRITE_BYTES = 1024 * 1024
 /** POSIX, write(): up to PIPE_BUF bytes go into a pipe in one piece; lines of several workers must not mix. */
