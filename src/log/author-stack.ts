@@ -1,8 +1,7 @@
 /** The stack of an error as whoever wrote the application reads it: without the frames of tsgi, unless the fault may be there. */
 
 import { TsgiError } from '../errors.ts'
-
-const FRAME = /^ +at /
+import { isFrame, withoutFrames } from '../stack-text.ts'
 
 /** `file:///srv/app/node_modules/tsgi/dist/` */
 const HOME = new URL('..', import.meta.url).href
@@ -19,13 +18,13 @@ export function authorStack(stack: string, error: unknown): string {
 }
 
 function unlessOurs(section: string): string {
-  const thrownAt = section.split('\n').find((line) => FRAME.test(line)) ?? ''
+  const thrownAt = section.split('\n').find(isFrame) ?? ''
   return thrownAt.includes(HOME) && !thrownAt.includes(WRAPPING) ? section : withoutOurs(section)
 }
 
 /** Nor with what is left of the way into the application: frames of Node at the end. */
 function withoutOurs(section: string): string {
-  const lines = section.split('\n').filter((line) => !FRAME.test(line) || !line.includes(HOME))
-  const end = lines.findLastIndex((line) => !FRAME.test(line) || !/\(?node:/.test(line))
+  const lines = withoutFrames(section, (frame) => frame.includes(HOME)).split('\n')
+  const end = lines.findLastIndex((line) => !isFrame(line) || !/\(?node:/.test(line))
   return lines.slice(0, end + 1).join('\n')
 }

@@ -1,8 +1,7 @@
 /** The part of a stack that is the author's: what called the file, and how it was found and compiled, is ours and Node's. */
 
 import { causes, TsgiError } from '../../errors.ts'
-
-const FRAME = /^ +at /
+import { isFrame, withoutFrames } from '../../stack-text.ts'
 
 const LOADERS = /\(?node:|[/\\]tsx[/\\]dist[/\\]|[/\\]esbuild[/\\]lib[/\\]/
 
@@ -18,11 +17,7 @@ const STEPS = [
 ].map((file) => new URL(`../../${file}.`, import.meta.url).href)
 
 export function ownFrames(stack: string): string {
-  const foreign = (line: string) => LOADERS.test(line) || STEPS.some((file) => line.includes(file))
-  return stack
-    .split('\n')
-    .filter((line) => !FRAME.test(line) || !foreign(line))
-    .join('\n')
+  return withoutFrames(stack, (frame) => LOADERS.test(frame) || STEPS.some((file) => frame.includes(file)))
 }
 
 /** Where the application failed; nothing where the message says all. What tsgi found to be wrong is in the message. */
@@ -39,5 +34,5 @@ export function stackOf(error: Error): string {
 function isSaid(stack: string, message: string): boolean {
   const [first = '', ...others] = stack.split('\n')
   const lines = others.length > 0 ? others : [first.replace(/^[\w ]+(?: \[\w+\])?: /, '')]
-  return lines.every((line) => !FRAME.test(line) && message.includes(line))
+  return lines.every((line) => !isFrame(line) && message.includes(line))
 }
