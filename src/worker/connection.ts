@@ -88,10 +88,9 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    const decoder = this.#decoder
     if (!this.#live) this.#late?.read(bytes)
-    else if (decoder === undefined) this.#readFirst(bytes)
-    else this.#decode(decoder, bytes)
+    else if (this.#decoder === undefined) this.#readFirst(bytes)
+    else this.#decode(this.#decoder, bytes)
   }
 
   #decode(decoder: Decoder, bytes: Uint8Array): void {
@@ -191,11 +190,12 @@ export class Connection implements TransportEvents, Carrier {
   }
 
   responded(request: OpenRequest): void {
-    if (this.#open.size === 1 && !this.keeps(request)) this.#late = LateBody.of(request, this.#decoder)
+    const isKept = this.keeps(request)
+    if (this.#open.size === 1 && !isKept) this.#late = LateBody.of(request, this.#decoder)
     this.#closeRequest(request)
     if (this.over || this.#breakOff()) return
     this.flow()
-    if (this.keeps(request)) {
+    if (isKept) {
       // One that sends a whole body before it reads its early answer must get rid of it.
       if (request.bodyComplete) this.#choke()
       if (this.#state === 'leaving' || this.#host.draining) this.handOver()

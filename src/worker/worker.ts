@@ -219,17 +219,23 @@ export class Worker {
     return Math.max(this.#requests.inFlight, this.#connections.busy)
   }
 
-  #letGoWhenFull(): void {
+  get #isAtCap(): boolean {
     const { maxConcurrency } = this.#options
-    if (this.#phase !== 'accepting' || maxConcurrency === 0 || this.#load < maxConcurrency) return
-    this.#phase = 'full'
-    this.#listeners.release()
+    return maxConcurrency > 0 && this.#load >= maxConcurrency
+  }
+
+  #letGoWhenFull(): void {
+    if (this.#phase === 'accepting' && this.#isAtCap) this.#letGo()
   }
 
   #letGoWhenScarce(): void {
     // Where none is open, none can close and bring the listeners back.
     if (this.#phase !== 'accepting' || this.#open === 0) return
     this.#tooManyOpen = this.#open
+    this.#letGo()
+  }
+
+  #letGo(): void {
     this.#phase = 'full'
     this.#listeners.release()
   }
@@ -240,8 +246,7 @@ export class Worker {
   }
 
   get #hasRoom(): boolean {
-    const { maxConcurrency } = this.#options
-    return (maxConcurrency === 0 || this.#load < maxConcurrency) && this.#open <= this.#tooManyOpen * STILL_MANY
+    return !this.#isAtCap && this.#open <= this.#tooManyOpen * STILL_MANY
   }
 
   /** Something ended: there may be room again, or nothing left to wait for. */
