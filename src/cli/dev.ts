@@ -36,8 +36,8 @@ export const dev: Subcommand = {
   summary: 'Develop: one worker on http://127.0.0.1:8000, reloaded on change.',
   description:
     'Serves APP for development: one worker on http://127.0.0.1:8000, readable logs, errors shown in the browser, and a ' +
-    'reload whenever a source file changes; what does not load is tried again then. Listeners, pool and logs of the configuration file are for `tsgi serve`: ' +
-    'here only flags and variables change them.',
+    'reload whenever a source file changes; what does not load is tried again then. Listeners, pool and logs of the ' +
+    'configuration file are for `tsgi serve`: here only flags and variables change them.',
   options: VISIBLE_OPTIONS,
   preset: DEVELOPMENT,
   examples: [
