@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { Balance, type Correction } from '../../src/master/balance.ts'
 import type { WorkerView } from '../../src/master/roster.ts'
 import { COLUMN_COUNT, COUNTER_COLUMNS } from '../../src/metrics/columns.ts'
+import { workerView } from './support/worker-view.ts'
 
 interface Work {
   readonly requests: number
@@ -18,24 +19,14 @@ function seconds(count: number, work: readonly Work[], balance = new Balance()):
 }
 
 function views(work: readonly Work[], second: number): WorkerView[] {
-  return work.map(({ requests, accepted, utilization = 0.5 }, index): WorkerView => {
+  return work.map(({ requests, accepted, utilization = 0.5 }, index) => {
     const counters = new Array<number>(COLUMN_COUNT).fill(0)
     counters[ACCEPTED] = accepted * second
-    return {
+    return workerView({
       id: index + 1,
       slot: index + 1,
-      generation: 1,
-      pid: 100 + index,
       phase: 'ready',
-      spawnedAtMs: 0,
-      readyAtMs: 0,
       heardAtMs: second * 1000,
-      leaveByMs: undefined,
-      killed: undefined,
-      failure: undefined,
-      retire: undefined,
-      bootMs: 1,
-      interface: 'tsgi',
       tick: {
         connections: 10,
         requestsInFlight: 1,
@@ -45,7 +36,7 @@ function views(work: readonly Work[], second: number): WorkerView[] {
         eventLoopUtilization: utilization,
         counters,
       },
-    }
+    })
   })
 }
 

@@ -1,28 +1,16 @@
 import { expect, test } from 'vitest'
 import { reportExit } from '../../src/master/report.ts'
-import type { Phase, WorkerExit, WorkerView } from '../../src/master/roster.ts'
+import type { Phase, WorkerExit } from '../../src/master/roster.ts'
+import { workerView } from './support/worker-view.ts'
 
 function told(phase: Phase, exit: WorkerExit): string[] {
-  const worker: WorkerView = {
-    id: 1,
-    slot: 1,
-    generation: 1,
-    pid: 7,
-    phase,
-    spawnedAtMs: 0,
-    readyAtMs: undefined,
-    heardAtMs: 0,
-    leaveByMs: undefined,
-    killed: undefined,
-    failure: undefined,
-    retire: undefined,
-    tick: undefined,
-    bootMs: undefined,
-    interface: undefined,
-  }
   const lines: string[] = []
   const taker = (level: string) => (_fields: object, message: string) => void lines.push(`${level} ${message}`)
-  reportExit({ debug: taker('debug'), info: taker('info'), warn: taker('warn'), error: taker('error') }, worker, exit)
+  reportExit(
+    { debug: taker('debug'), info: taker('info'), warn: taker('warn'), error: taker('error') },
+    workerView({ phase }),
+    exit,
+  )
   return lines
 }
 

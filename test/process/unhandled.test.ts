@@ -1,6 +1,6 @@
 /** What an application leaves alone of a request that has ended, and what Node makes of that. */
 
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { askOver, closed, encodeAsk } from '../support/ask-over.ts'
@@ -18,12 +18,18 @@ beforeAll(async () => {
 })
 afterAll(() => tsgi.stop())
 
+/** Announces a body, and sends nothing of it. */
+function beginUpload(path: string): Socket {
+  const socket = connect(port, '127.0.0.1')
+  const params = { CONTENT_LENGTH: '100000', REQUEST_METHOD: 'POST' }
+  socket.write(encodeAsk({ protocol: 'uwsgi', path, params }))
+  return socket
+}
+
 test('a read that is not waited for, of a body that the answer made superfluous, ends no worker', async () => {
   const worker = await onlyWorker(tsgi)
   const fromLine = tsgi.process.lines.length
-  const socket = connect(port, '127.0.0.1')
-  const params = { CONTENT_LENGTH: '100000', REQUEST_METHOD: 'POST' }
-  socket.write(encodeAsk({ protocol: 'uwsgi', path: '/read', params }))
+  const socket = beginUpload('/read')
   socket.resume()
   await closed(socket)
   await tsgi.waitForLog(IGNORED, { fromLine })
@@ -33,9 +39,7 @@ test('a read that is not waited for, of a body that the answer made superfluous,
 test('a client that leaves in the middle of its body ends no worker, whatever waits with its signal', async () => {
   const worker = await onlyWorker(tsgi)
   const fromLine = tsgi.process.lines.length
-  const socket = connect(port, '127.0.0.1')
-  const params = { CONTENT_LENGTH: '100000', REQUEST_METHOD: 'POST' }
-  socket.write(encodeAsk({ protocol: 'uwsgi', path: '/waits', params }))
+  const socket = beginUpload('/waits')
   await tsgi.waitForLog(/waiting/, { fromLine })
   socket.destroy()
   await tsgi.waitForLog(IGNORED, { fromLine })
