@@ -1,6 +1,7 @@
 /** Whoever answers the requests, and what of it is compared with whom. */
 
 import type { Front } from './front.ts'
+import type { Launch } from './run.ts'
 import type { Settings } from './settings.ts'
 
 export interface Contender {
@@ -30,13 +31,6 @@ export interface Place {
   /** The Unix socket that it is to listen on. */
   readonly socket: string
   readonly settings: Settings
-}
-
-/** One command, in the foreground; TERM ends it. */
-export interface Launch {
-  readonly command: string
-  readonly args: readonly string[]
-  readonly env?: Readonly<Record<string, string>>
 }
 
 /** What somebody was promised: a ratio of two contenders' medians, at least or at most so much. */

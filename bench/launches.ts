@@ -5,7 +5,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { findCommand, isInstalled, PEERS } from '../scripts/peers.mjs'
-import type { Absent, Launch, Place } from './contender.ts'
+import type { Absent, Place } from './contender.ts'
+import type { Launch } from './run.ts'
 
 const here = import.meta.dirname
 export const appFile = (name: string): string => join(here, 'apps', name)

@@ -3,7 +3,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { childPids, cpuMs } from '../test/support/proc.ts'
-import type { Launch } from './contender.ts'
+
+/** One command, in the foreground; TERM ends it. */
+export interface Launch {
+  readonly command: string
+  readonly args: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+}
 
 export interface Running {
   readonly name: string
