@@ -41,7 +41,8 @@ export function ensureInstalled() {
   // npm ci would empty the folder that it leads to, and with it the checkout that the folder belongs to.
   if (lstatSync(modules, { throwIfNoEntry: false })?.isSymbolicLink()) return
   // npm ci starts from an empty node_modules: right for a clone, and for a lock file that moved on.
-  npm('ci', '--no-audit', '--no-fund')
+  // Errors alone: what npm warns of is frameworks in our examples that ask for a newer Node, forty lines before the first of ours.
+  npm('ci', '--no-audit', '--no-fund', '--loglevel=error')
 }
 
 function newestSourceMs() {
