@@ -216,7 +216,8 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   closed(connection: Connection): void {
-    if (this.#open.delete(connection) && connection.kept) this.#kept--
+    // What is over in its first turn was never added; asking an empty set costs a call for each request all the same.
+    if (this.#open.size > 0 && this.#open.delete(connection) && connection.kept) this.#kept--
     this.onClosed()
   }
 
