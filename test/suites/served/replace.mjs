@@ -20,7 +20,7 @@ const [
   { parseOptions },
 ] = await Promise.all(
   [
-    'interfaces/takeover',
+    'interfaces/node/takeover',
     'interfaces/node/listener',
     'worker/worker',
     'worker/accept-path',
