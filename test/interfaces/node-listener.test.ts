@@ -422,6 +422,19 @@ test('the socket tells about the client, and members of it can be set', async ()
   })
 })
 
+test('whether the socket has a member encrypted says whether the client came over TLS', async () => {
+  const encrypted: NodeListener = (request, reply) => {
+    const had = 'encrypted' in request.socket
+    Object.assign(request.socket, { encrypted: 'set' })
+    reply.end(`${had} ${'encrypted' in request.socket}`)
+  }
+  for (const hooked of [true, false]) {
+    const handler = serve(encrypted, hooked)
+    expect((await answerInMemory(handler, {})).text).toBe('false true')
+    expect((await answerInMemory(handler, { params: { HTTPS: 'on' } })).text).toBe('true true')
+  }
+})
+
 test('REQUEST_URI is the url, and without it path and query are', async () => {
   const url: NodeListener = (request, reply) => reply.end(request.url)
   expect((await ask(url, { path: '/a%2Fb?x=%20' })).text).toBe('/a%2Fb?x=%20')
@@ -633,6 +646,7 @@ test('the socket of an upgrade knows what the front server verified, and can be 
     requestConstructor(http.IncomingMessage.prototype),
   )
   expect(Reflect.get(request.socket, 'authorized')).toBe(true)
+  expect('encrypted' in request.socket).toBe(false)
   request.socket.resetAndDestroy()
   await once(client, 'close')
 })

@@ -32,8 +32,7 @@ WithoutStore.prototype = EventEmitter.prototype
 // TypeScript has no type for a plain function called with `new`.
 const Emitter = WithoutStore as unknown as new () => EventEmitter
 
-/** What a stream that stands for it has to say of the client as well. */
-export const DESCRIBED = [
+const DESCRIBED = [
   'remoteAddress',
   'remotePort',
   'remoteFamily',
@@ -42,6 +41,16 @@ export const DESCRIBED = [
   'encrypted',
   'authorized',
 ] as const satisfies readonly (keyof ClientSocket)[]
+
+/** A stream that stands for `described` says the same of the client, and has no member that the other one lacks. */
+export function describeClient(stream: object, described: ClientSocket): void {
+  for (const name of DESCRIBED) {
+    if (name in described) {
+      const value = described[name]
+      Object.defineProperty(stream, name, { value, configurable: true, writable: true, enumerable: true })
+    } else Reflect.deleteProperty(stream, name)
+  }
+}
 
 export class ClientSocket extends Emitter {
   readonly #source: RequestSource
@@ -62,7 +71,8 @@ export class ClientSocket extends Emitter {
   bytesWritten = 0
   timeout = 0
   _paused = false
-  encrypted: boolean | undefined
+  /** As in Node a plain socket has no such member: AdonisJS asks whether it is there, and not what it says. */
+  declare encrypted?: boolean
   #corked = 0
   #timer: NodeJS.Timeout | undefined = undefined
   #remoteAddress: string | undefined = undefined
@@ -72,7 +82,7 @@ export class ClientSocket extends Emitter {
     super()
     this.#source = source
     this.server = server
-    this.encrypted = source.variables.scheme === 'https' ? true : undefined
+    if (source.variables.scheme === 'https') this.encrypted = true
   }
 
   get environ(): Environ {

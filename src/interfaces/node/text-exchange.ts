@@ -10,7 +10,7 @@ import { asError } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
 import { splitOnce } from '../../split-once.ts'
-import { ClientSocket, DESCRIBED } from './client-socket.ts'
+import { ClientSocket, describeClient } from './client-socket.ts'
 import { connectionReset } from './exchange.ts'
 import { BodyFeed, fillRequest, type RequestConstructor } from './request.ts'
 
@@ -29,7 +29,7 @@ export function runAsText(
   return new Promise((resolve, reject) => {
     const feed = new BodyFeed(request, source.input, () => undefined)
     const stream = new TextStream(startResponse, () => feed.pull((error) => stream.destroy(asError(error))))
-    for (const name of DESCRIBED) Object.defineProperty(stream, name, { value: described[name], writable: true })
+    describeClient(stream, described)
     Reflect.set(request, 'socket', stream)
     const response = new http.ServerResponse(request)
     // Framing is the gateway's: without it the body is written as it is.

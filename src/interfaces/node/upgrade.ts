@@ -8,7 +8,7 @@ import { plainAnswer } from '../../gateway/plain-answer.ts'
 import type { RequestSource, RequestVariables } from '../../gateway/request-source.ts'
 import { hasNoneOpen, hasOpen, type Leaving } from '../farewell.ts'
 import { letFlow } from '../let-flow.ts'
-import { ClientSocket, DESCRIBED } from './client-socket.ts'
+import { ClientSocket, describeClient } from './client-socket.ts'
 import { fillRequest, type GatewayRequest, type RequestConstructor } from './request.ts'
 
 const EXPLANATION = 'This connection cannot be upgraded: see the error log.\n'
@@ -80,14 +80,7 @@ export function upgradeRequest(
   request.push(null)
   // Only TCP can be reset; on a Unix socket net.Socket throws.
   if (Reflect.get(socket, 'remoteAddress') === undefined) Reflect.set(socket, 'resetAndDestroy', () => socket.destroy())
-  for (const name of DESCRIBED) {
-    Object.defineProperty(socket, name, {
-      value: described[name],
-      configurable: true,
-      writable: true,
-      enumerable: true,
-    })
-  }
+  describeClient(socket, described)
   Object.defineProperty(request, 'socket', { value: socket, configurable: true, writable: true, enumerable: true })
   letFlow(socket)
   return request
