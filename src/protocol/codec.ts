@@ -67,6 +67,11 @@ export interface Decoder {
   next(): RequestEvent | undefined
   /** Bytes received that belong to no complete event yet, or a body that is not complete: an end of stream now is a truncation. */
   readonly midRequest: boolean
+  /**
+   * Where it is less than `midRequest`: what is missing belongs to a request that is not over. A front server that was answered
+   * before it had sent the whole body may leave in the middle of it.
+   */
+  readonly owing?: boolean
   /** The highest request id used so far, where there are ids: what a decoder that goes on with the connection has to know. */
   readonly highestId?: number
   /**

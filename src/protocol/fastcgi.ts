@@ -77,8 +77,12 @@ class FastcgiDecoder implements Decoder {
   }
 
   get midRequest(): boolean {
-    if (this.#queue.length > 0 || this.#reading !== 'header' || this.#skipLeft > 0) return true
-    return this.#requests.list().some(isIncomplete)
+    return this.#skipLeft > 0 || this.owing
+  }
+
+  /** Nobody waits for the rest of a record that is passed over. */
+  get owing(): boolean {
+    return this.#queue.length > 0 || this.#reading !== 'header' || this.#requests.list().some(isIncomplete)
   }
 
   feed(bytes: Uint8Array): void {

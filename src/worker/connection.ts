@@ -122,7 +122,7 @@ export class Connection implements TransportEvents, Carrier {
   peerEnded(): void {
     if (this.over) return
     if (this.#open.size === 0) {
-      if (this.#midRequest) this.#host.protocolError(this, truncated(this.#name))
+      if (this.#decoder?.owing ?? this.#midRequest) this.#host.protocolError(this, truncated(this.#name))
       this.#transport.end()
       return
     }

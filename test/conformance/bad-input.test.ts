@@ -26,6 +26,7 @@ const packet = (variables: string): Buffer =>
 let tsgi: Tsgi
 let unix: Gateway
 let tcp: Gateway
+let fastcgi: Gateway
 let all: Gateway[]
 let worker: number
 
@@ -34,9 +35,11 @@ beforeAll(async () => {
   tsgi = started.tsgi
   all = [...started.gateways.values()]
   const [first, second] = all
-  if (first === undefined || second === undefined) throw new Error('rows are missing')
+  const kept = all.find(({ row }) => row.protocol === 'fastcgi')
+  if (first === undefined || second === undefined || kept === undefined) throw new Error('rows are missing')
   unix = first
   tcp = second
+  fastcgi = kept
   worker = tsgi.workerPids()[0] ?? 0
 })
 
@@ -133,6 +136,20 @@ describe('a client that', () => {
     await unix.logged(/^uwsgi: the connection ended in the middle of a request head$/, from)
     expect(loggedSince(from, /in the middle of a request head/)).toHaveLength(1)
     await expectServed()
+  })
+
+  test('was answered and leaves in the middle of its body is nothing to talk about', async () => {
+    const from = unix.records().length
+    const params = ['REQUEST_METHOD', 'POST', 'PATH_INFO', '/unread', 'CONTENT_LENGTH', '100']
+    const request = encodeFastcgiRequest({ params, body: bytes('x'.repeat(100)) }, { keepConnection: true })
+    const client = connect({ path: String(fastcgi.address) })
+    client.write(Buffer.concat(request).subarray(0, -50))
+    // The head of the answer and its end come together.
+    await once(client, 'data')
+    client.end()
+    await once(client, 'close')
+    await expectServed()
+    expect(loggedSince(from, /in the middle of/)).toEqual([])
   })
 
   test('connects and leaves is nothing to talk about', async () => {

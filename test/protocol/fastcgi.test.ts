@@ -343,6 +343,19 @@ test('a request answered early is no truncation', () => {
   expect(one.midRequest).toBe(false)
 })
 
+test('the rest of a body whose request was answered is owed to nobody', () => {
+  const input = Buffer.concat(encodeFastcgiRequest({ params: [], body: bytes('one record') }))
+  const one = decoder()
+  decode(one, [input.subarray(0, -16)])
+  expect([one.midRequest, one.owing]).toEqual([true, true])
+  one.answered?.(1)
+  expect([one.midRequest, one.owing]).toEqual([true, false])
+  decode(one, [input.subarray(-16)])
+  expect([one.midRequest, one.owing]).toEqual([false, false])
+  decode(one, [encodeBeginRequest(2, true)])
+  expect([one.midRequest, one.owing]).toEqual([true, true])
+})
+
 test('a CONTENT_LENGTH of -1, which Caddy sends for a chunked body, is a length that is not known', () => {
   const input = Buffer.concat(encodeFastcgiRequest({ params: ['CONTENT_LENGTH', '-1', 'A', '-1'], body: bytes('abc') }))
   expectEveryWay(input, [
