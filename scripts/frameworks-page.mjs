@@ -55,6 +55,33 @@ The suites come from Debian's source packages, and those of Fastify and its plug
 Koa, Hono, h3 or NestJS: these are held to the examples above.${absent}`
 }
 
+/** Run once, on Node 24: what needs a build of its own and hundreds of packages is no part of `npm test`. */
+const BUILDS = [
+  row(
+    'SvelteKit, adapter-node',
+    '3.2.0',
+    '`build/index.js`',
+    'as on `node:http` it takes every request for HTTPS, and refuses forms of others, unless `PROTOCOL_HEADER` names a header',
+  ),
+  row(
+    'Astro, @astrojs/node',
+    '7.3.5',
+    '`dist/server/entry.mjs`',
+    'its middleware: `entry.mjs:handler --interface node`, with static files served by nginx',
+  ),
+  row('React Router, a server of your own', '8.4.0', '`server.mjs`', ''),
+  row(
+    'React Router, react-router-serve',
+    '8.4.0',
+    'two lines, `start.cjs`',
+    "`process.argv[2] = 'build/server/index.js'` and `require('./node_modules/@react-router/serve/bin.cjs')`: what is served has no arguments",
+  ),
+  row('Nuxt', '4.2', '`.output/server/index.mjs`', ''),
+  row('Nitro, node-server', '3.0.0', '`.output/server/index.mjs`', ''),
+  row('AdonisJS', '6.21.0', '`bin/server.js`', ''),
+  row('TanStack Start', '1.169.5', '`dist/server/server.js`', "its `fetch` export; static files are nginx's"),
+]
+
 export function frameworksPage({ FRAMEWORKS, CHECKS }, { ODD_CASES }, { SUITES }, suiteResults) {
   const rows = FRAMEWORKS.map((framework) =>
     row(
@@ -86,6 +113,15 @@ the mount ([middleware.md](middleware.md#applications-of-other-interfaces)).
 A file that makes several servers listen is served by the first, or by the one that \`--app-port\` names; the log says what
 became of the others. A \`fetch\` application that keeps \`Request\` or \`Response\` while it is loaded (\`class X extends Request\`)
 is started with \`--interface fetch\`, which has tsgi's own classes in place before.
+
+## What a framework builds
+
+The server that a framework writes for production is served as it is. These were built and compared by hand, answer by answer,
+with the same build on \`node:http\` behind \`proxy_pass\`, over uwsgi and kept FastCGI, with reloads under load; no test repeats it.
+
+${table(['Framework', 'Version', 'tsgi serve', 'To know'], BUILDS)}
+
+nginx collects pages that are streamed: [deployment.md](deployment.md#streamed-responses).
 
 ## Compared with node:http
 
