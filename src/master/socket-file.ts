@@ -10,11 +10,12 @@ import {
   fstatSync,
   lstatSync,
   openSync,
+  realpathSync,
   type Stats,
   unlinkSync,
 } from 'node:fs'
 import { connect } from 'node:net'
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { asError, errorCode, TsgiError } from '../errors.ts'
 import { unixSockets } from './socket-tables.ts'
 
@@ -66,7 +67,14 @@ export async function makeRoom(path: string): Promise<void> {
   if (findSocket(path) === undefined) return
   const reached = await tryConnect(path)
   if (reached === 'ENOENT') return
-  if (reached === 'connected' || reached === 'EAGAIN' || isBoundBySomebody(path)) {
+  const bound = reached === 'connected' || reached === 'EAGAIN' ? path : boundAs(path)
+  if (bound !== undefined && bound !== path) {
+    throw new TsgiError(
+      'TSGI_BIND',
+      `unix:${path}: this is the socket that is bound already as ${bound}, by this process or another; choose another path`,
+    )
+  }
+  if (bound !== undefined) {
     throw new TsgiError(
       'TSGI_BIND',
       `unix:${path}: another process is serving it; stop that process, or choose another path`,
@@ -191,7 +199,24 @@ function nameOf(error: Error): string {
   return errorCode(error) ?? error.message
 }
 
-/** A master that is still starting has bound its socket while nobody listens yet: connecting is refused, but the kernel lists it. */
-function isBoundBySomebody(path: string): boolean {
-  return unixSockets().some((each) => each.mayListen && each.path === path)
+/**
+ * The path by which somebody has bound it. A master that is still starting has bound its socket while nobody listens yet:
+ * connecting is refused, but the kernel lists it. It may have got there through a link to a folder, and so may we.
+ */
+function boundAs(path: string): string | undefined {
+  const paths = unixSockets().flatMap((each) => (each.mayListen && each.path !== undefined ? [each.path] : []))
+  if (paths.includes(path)) return path
+  const name = basename(path)
+  const place = placeOf(path)
+  return paths.find((each) => basename(each) === name && placeOf(each) === place)
+}
+
+/** The folder that the path leads to; undefined where it cannot be found from here. */
+function placeOf(path: string): string | undefined {
+  try {
+    return realpathSync(dirname(path))
+  } catch {
+    // Of another container, or removed.
+    return undefined
+  }
 }

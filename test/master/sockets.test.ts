@@ -99,6 +99,17 @@ describe('a Unix socket', () => {
     await expect(open().bind(options({ uwsgi: [path] }))).rejects.toThrow('another process is serving it')
   })
 
+  test('is bound once, whatever links lead there', async () => {
+    const folder = tempDir()
+    const link = join(tempDir(), 'run')
+    symlinkSync(folder, link)
+    const paths = [join(folder, 'app.sock'), join(link, 'app.sock')]
+    await expect(open().bind(options({ uwsgi: paths }))).rejects.toMatchObject({
+      code: 'TSGI_BIND',
+      message: expect.stringContaining(`bound already as ${paths[0]}`),
+    })
+  })
+
   test('never takes the place of a file that is no socket', async () => {
     const path = join(tempDir(), 'app.sock')
     writeFileSync(path, 'precious')
