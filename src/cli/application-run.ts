@@ -1,6 +1,7 @@
 /** What `serve` and `dev` have in common: options and application, read together so that all problems come at once. */
 
 import { resolve } from 'node:path'
+import { hasLostLines } from '../log/faults.ts'
 import type { Ended } from '../master/main.ts'
 import { type Loaded, loadOptions } from '../options/load.ts'
 import type { RawSources } from '../options/parse.ts'
@@ -57,7 +58,8 @@ export async function prepareRun(invocation: Invocation, preset?: RawSources['pr
 /** Says why it ended where the log does not: whoever started it sees standard error alone. @returns the exit code */
 export function explained({ exitCode, failure }: Ended, { logLevel, logFile }: Options): number {
   if (exitCode === 0) return 0
-  const isLogged = logLevel !== 'fatal' && logLevel !== 'silent'
+  const isLost = logFile !== undefined && hasLostLines(logFile)
+  const isLogged = logLevel !== 'fatal' && logLevel !== 'silent' && !isLost
   if (isLogged && logFile !== undefined) printError(`tsgi: ended with exit code ${exitCode}; ${logFile} says why`)
   if (isLogged || failure === undefined) return exitCode
   printError([`tsgi: ended with exit code ${exitCode}: ${failure.message}`, failure.stack].filter(Boolean).join('\n'))

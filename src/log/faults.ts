@@ -29,7 +29,21 @@ export function onLogFault(tell: (message: string) => void): () => void {
   return () => process.off('warning', hear)
 }
 
-const warn = (message: string): void => process.emitWarning(message, { code: LOG_WARNING })
+function warn(message: string): void {
+  // Node prints it there, and a second line to a pipe that nobody reads any more would end the process.
+  if (!process.stderr.listeners('error').includes(ignore)) process.stderr.on('error', ignore)
+  process.emitWarning(message, { code: LOG_WARNING })
+}
+
+const ignore = (): void => undefined
+
+/** Of this process, at any time. */
+const broken = new Set<string | number>()
+
+/** What is said only there may be lost. */
+export function hasLostLines(target: string | number): boolean {
+  return broken.has(target)
+}
 
 /** The first failure: the others would say the same, line after line. */
 export function tellOnce(target: string | number): (error: Error) => void {
@@ -37,6 +51,7 @@ export function tellOnce(target: string | number): (error: Error) => void {
   return (error) => {
     if (told) return
     told = true
+    broken.add(target)
     warn(`cannot write to the log ${target}, its lines are lost: ${error.message}`)
   }
 }

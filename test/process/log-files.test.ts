@@ -1,11 +1,14 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { findUser } from '../../src/master/accounts.ts'
 import { runTsgi } from '../cli/run-tsgi.ts'
 import { isAlive } from '../support/proc.ts'
 import { tempDir } from '../support/temp-dir.ts'
-import { onlyWorker, startTsgi } from '../support/tsgi.ts'
+import { commandLine, onlyWorker, startTsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
 
 const isRoot = process.getuid?.() === 0
@@ -144,5 +147,29 @@ describe.runIf(isRoot)('with --user', () => {
     tsgi.signal('SIGUSR1')
     for (const name of ['tsgi', 'worker 1']) await has(log, new RegExp(`"name":"${name}","msg":"cannot open the log`))
     expect(tsgi.workerPids()).toEqual([worker])
+  })
+})
+
+test('a log that nobody reads any more, and standard error neither, end no process', async () => {
+  const faults = pathToFileURL(join(commandLine, '..', '..', 'log', 'faults.js')).href
+  const code = `import { tellOnce } from ${JSON.stringify(faults)}
+    process.stdin.resume().once('end', () => {
+      tellOnce(1)(new Error('EPIPE'))
+      setTimeout(() => tellOnce(2)(new Error('EPIPE')), 20)
+      setTimeout(() => process.exit(0), 40)
+    })`
+  const child = spawn(process.execPath, ['--input-type', 'module', '-e', code], { stdio: ['pipe', 'ignore', 'pipe'] })
+  const exited = once(child, 'exit')
+  child.stderr.destroy()
+  child.stdin.end()
+  expect(await exited).toEqual([0, null])
+})
+
+test.runIf(existsSync('/dev/full'))('why it ended is on standard error where the log could not take it', async () => {
+  const { app, args } = deployed('throw new Error("out of order")')
+  const ended = await runTsgi(['serve', app, ...args, '--log-file', '/dev/full'])
+  expect(ended).toMatchObject({
+    code: 3,
+    stderr: expect.stringMatching(/tsgi: ended with exit code 3: .*out of order/),
   })
 })
