@@ -15,6 +15,7 @@ import { logFilesOf } from './log-files.ts'
 import { Master } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { openServiceNotifier } from './notify.ts'
+import { otherVersion, requireOwnVersion } from './own-files.ts'
 import { writePidfile } from './pidfile.ts'
 import { type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { Setup } from './reloads.ts'
@@ -92,9 +93,14 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
         startWorker: (slot, setup, events) => {
           // One that cannot be created keeps the worker from starting, which says so.
           logFiles.tryCreate(setup.options)
+          // The place would be empty otherwise, and most versions differ in nothing that the two say to each other.
+          const problem = otherVersion()
+          if (problem !== undefined) log.warn({}, problem)
           return startWorker(workerStart(run, identity, slot, setup, tls.get(setup.options)), events)
         },
         reload: async () => {
+          // The old workers go on: nothing is lost by waiting for the restart.
+          requireOwnVersion()
           const renewed = await run.reload()
           tls.set(renewed.options, readTlsFiles(renewed.options))
           await renewServices(services, log)

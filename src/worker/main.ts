@@ -18,6 +18,7 @@ import {
   type WorkerMessage,
 } from '../messages.ts'
 import type { Options } from '../options/table.ts'
+import { packageVersion } from '../package-version.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication } from './boot.ts'
 import { forgiveEndedRequests } from './ended-requests.ts'
@@ -46,7 +47,16 @@ function main(): void {
   let log: Log | undefined
   let leaveByMs = 0
   const socket = new Socket({ fd: MESSAGES_FD })
-  const channel: Channel = new MessageChannel(socket, parseMasterMessage, {
+  const parse = (value: unknown): MasterMessage => {
+    try {
+      return parseMasterMessage(value)
+    } catch (thrown) {
+      // Said while it still can be: the channel ends with this, and the master would blame the application.
+      if (log === undefined) fail(otherMaster(thrown), channel)
+      throw thrown
+    }
+  }
+  const channel: Channel = new MessageChannel(socket, parse, {
     message: (message) => {
       switch (message.kind) {
         case 'boot':
@@ -108,7 +118,7 @@ function main(): void {
 }
 
 const optionsOf = (boot: WorkerBoot): Options =>
-  // Parsed by the master, which runs the same build; it only travelled as plain data.
+  // Parsed by the master, which runs the same version (master/own-files.ts); it only travelled as plain data.
   boot.options as unknown as Options
 
 function logOf(boot: WorkerBoot): Log {
@@ -157,6 +167,12 @@ async function start(
     fail(asError(thrown), channel)
     return undefined
   }
+}
+
+/** tsgi was installed anew under a master that runs: nothing that the application could help. */
+function otherMaster(cause: unknown): TsgiError {
+  const text = `this worker is of tsgi ${packageVersion()} and does not understand the master: restart it`
+  return new TsgiError('TSGI_USAGE', `${text} (${asError(cause).message})`, { cause })
 }
 
 function fail(error: Error, channel: Channel): void {
