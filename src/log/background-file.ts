@@ -75,9 +75,11 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
     pump()
   }
   const flush = () => {
+    // Of all that waits, as each piece would wait for the same reader.
+    const patience = { retries: MAX_SYNC_RETRIES }
     for (let lines = waiting.shift(); lines !== undefined; lines = waiting.shift()) {
       const bytes = onOwnLine(lines)
-      wrote(bytes, putSync(fd, bytes, onFault))
+      wrote(bytes, putSync(fd, bytes, patience, onFault))
     }
     waitingBytes = 0
   }
@@ -143,9 +145,9 @@ function openFirst(target: string | number): number {
 }
 
 /** @returns how many of the bytes were written */
-function putSync(fd: number, bytes: Buffer, onFault: (error: Error) => void): number {
+function putSync(fd: number, bytes: Buffer, patience: { retries: number }, onFault: (error: Error) => void): number {
   let from = 0
-  for (let retries = 0; from < bytes.length && retries < MAX_SYNC_RETRIES; ) {
+  while (from < bytes.length) {
     try {
       from += writeSync(fd, bytes, from)
     } catch (error) {
@@ -153,7 +155,8 @@ function putSync(fd: number, bytes: Buffer, onFault: (error: Error) => void): nu
         onFault(error instanceof Error ? error : new Error(String(error)))
         break
       }
-      retries += 1
+      if (patience.retries === 0) break
+      patience.retries -= 1
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_MS)
     }
   }

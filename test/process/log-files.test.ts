@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -150,18 +150,36 @@ describe.runIf(isRoot)('with --user', () => {
   })
 })
 
+const built = (name: string) => JSON.stringify(pathToFileURL(join(commandLine, '..', '..', 'log', `${name}.js`)).href)
+
+const runCode = (code: string, stdio: StdioOptions) =>
+  spawn(process.execPath, ['--input-type', 'module', '-e', code], { stdio })
+
+test('a reader that sleeps keeps nobody from leaving, however many lines wait for it', async () => {
+  // As Node makes the pipes of a process that uses process.stdout: a write that would wait fails.
+  const code = `import { openBackgroundFile } from ${built('background-file')}
+    process.stdout.isTTY
+    const log = openBackgroundFile(1, 4096)
+    for (let count = 0; count < 200; count += 1) log.write('x'.repeat(4095) + '\\n')
+    process.on('exit', () => log.writeSync('last\\n'))
+    setTimeout(() => process.exit(0), 100)`
+  const child = runCode(code, ['ignore', 'pipe', 'inherit'])
+  const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
+  expect(await once(child, 'exit')).toEqual([0, null])
+  clearTimeout(patience)
+})
+
 test('a log that nobody reads any more, and standard error neither, end no process', async () => {
-  const faults = pathToFileURL(join(commandLine, '..', '..', 'log', 'faults.js')).href
-  const code = `import { tellOnce } from ${JSON.stringify(faults)}
+  const code = `import { tellOnce } from ${built('faults')}
     process.stdin.resume().once('end', () => {
       tellOnce(1)(new Error('EPIPE'))
       setTimeout(() => tellOnce(2)(new Error('EPIPE')), 20)
       setTimeout(() => process.exit(0), 40)
     })`
-  const child = spawn(process.execPath, ['--input-type', 'module', '-e', code], { stdio: ['pipe', 'ignore', 'pipe'] })
+  const child = runCode(code, ['pipe', 'ignore', 'pipe'])
   const exited = once(child, 'exit')
-  child.stderr.destroy()
-  child.stdin.end()
+  child.stderr?.destroy()
+  child.stdin?.end()
   expect(await exited).toEqual([0, null])
 })
 
