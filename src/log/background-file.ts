@@ -4,8 +4,7 @@
  */
 
 import { close, closeSync, openSync, readSync, statSync, write, writeSync } from 'node:fs'
-import { errorCode } from '../errors.ts'
-import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
+import { cannotOpen, isBusy, tellNotReopened, tellOnce } from './faults.ts'
 
 interface BackgroundFile {
   /** @param lines ASCII */
@@ -180,9 +179,4 @@ function endsInStump(target: string | number): boolean {
     // Moved away meanwhile, or not for this user to read.
     return false
   }
-}
-
-function isBusy(error: unknown): boolean {
-  const code = errorCode(error)
-  return code === 'EAGAIN' || code === 'EBUSY'
 }

@@ -62,3 +62,9 @@ export function tellNotReopened(target: string, error: unknown): TsgiError {
   warn(`${told.message}; its lines go on to the file that was open`)
   return told
 }
+
+/** It takes nothing now, and may later: a pipe whose reader is slow. */
+export function isBusy(error: unknown): boolean {
+  const code = errorCode(error)
+  return code === 'EAGAIN' || code === 'EBUSY'
+}

@@ -2,10 +2,13 @@
 
 import { closeSync, openSync } from 'node:fs'
 import pino from 'pino'
-import { cannotOpen, tellNotReopened, tellOnce } from './faults.ts'
+import { cannotOpen, isBusy, tellNotReopened, tellOnce } from './faults.ts'
 
 /** Lines that wait for a descriptor that takes none; beyond it they are dropped rather than memory eaten. */
 const MAX_WAITING_BYTES = 16 * 1024 * 1024
+
+/** Of a tenth of a second each, during which nothing else runs: then lines wait for the next one to be written. */
+const MAX_BUSY_RETRIES = 10
 
 export type Sink = ReturnType<typeof pino.destination>
 
@@ -16,8 +19,23 @@ export type Sink = ReturnType<typeof pino.destination>
  */
 export function openSink(target: string | number): Sink {
   try {
-    const sink = pino.destination({ dest: target, sync: true, maxLength: MAX_WAITING_BYTES })
-    sink.on('error', tellOnce(target))
+    let retries = MAX_BUSY_RETRIES
+    // Without it sonic-boom retries for ever: a reader that sleeps would stop the master, and each worker that has to say something.
+    const retryEAGAIN = (): boolean => {
+      if (retries === 0) return false
+      retries -= 1
+      return true
+    }
+    const sink = pino.destination({ dest: target, sync: true, maxLength: MAX_WAITING_BYTES, retryEAGAIN })
+    sink.on('write', (bytes) => {
+      // Each retry tells of none first.
+      if (bytes > 0) retries = MAX_BUSY_RETRIES
+    })
+    const onFault = tellOnce(target)
+    sink.on('error', (error) => {
+      // It may read on; and where it is standard error, telling would wait for it.
+      if (!isBusy(error)) onFault(error)
+    })
     return sink
   } catch (error) {
     throw cannotOpen(target, error)

@@ -169,6 +169,18 @@ test('a reader that sleeps keeps nobody from leaving, however many lines wait fo
   clearTimeout(patience)
 })
 
+test('a reader of standard error that sleeps stops nobody who has something to say', async () => {
+  const code = `import { createLog } from ${built('logger')}
+    process.stderr.isTTY
+    const log = createLog({ level: 'info', format: 'json', name: 'a' })
+    for (let count = 0; count < 5000; count += 1) log.info('x'.repeat(100))
+    process.exit(0)`
+  const child = runCode(code, ['ignore', 'inherit', 'pipe'])
+  const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
+  expect(await once(child, 'exit')).toEqual([0, null])
+  clearTimeout(patience)
+})
+
 test('a log that nobody reads any more, and standard error neither, end no process', async () => {
   const code = `import { tellOnce } from ${built('faults')}
     process.stdin.resume().once('end', () => {
