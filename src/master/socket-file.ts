@@ -68,17 +68,12 @@ export async function makeRoom(path: string): Promise<void> {
   const reached = await tryConnect(path)
   if (reached === 'ENOENT') return
   const bound = reached === 'connected' || reached === 'EAGAIN' ? path : boundAs(path)
-  if (bound !== undefined && bound !== path) {
-    throw new TsgiError(
-      'TSGI_BIND',
-      `unix:${path}: this is the socket that is bound already as ${bound}, by this process or another; choose another path`,
-    )
-  }
   if (bound !== undefined) {
-    throw new TsgiError(
-      'TSGI_BIND',
-      `unix:${path}: another process is serving it; stop that process, or choose another path`,
-    )
+    const problem =
+      bound === path
+        ? 'another process is serving it; stop that process, or choose another path'
+        : `this is the socket that is bound already as ${bound}, by this process or another; choose another path`
+    throw new TsgiError('TSGI_BIND', `unix:${path}: ${problem}`)
   }
   if (reached !== 'ECONNREFUSED') {
     throw new TsgiError(
