@@ -2,16 +2,13 @@
 
 import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { runTsgi } from '../cli/run-tsgi.ts'
-import { setup } from '../support/build-setup.ts'
 import { childPids } from '../support/proc.ts'
 import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
-
-beforeAll(setup)
 
 const root = join(commandLine, '..', '..', '..')
 

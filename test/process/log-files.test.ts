@@ -1,4 +1,4 @@
-import { type StdioOptions, spawn } from 'node:child_process'
+import { type ChildProcess, type StdioOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -155,6 +155,14 @@ const built = (name: string) => JSON.stringify(pathToFileURL(join(commandLine, '
 const runCode = (code: string, stdio: StdioOptions) =>
   spawn(process.execPath, ['--input-type', 'module', '-e', code], { stdio })
 
+/** @returns how it ended; killed where it does not end by itself */
+async function endOf(child: ChildProcess): Promise<unknown[]> {
+  const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
+  const ended = await once(child, 'exit')
+  clearTimeout(patience)
+  return ended
+}
+
 test('a reader that sleeps keeps nobody from leaving, however many lines wait for it', async () => {
   // As Node makes the pipes of a process that uses process.stdout: a write that would wait fails.
   const code = `import { openBackgroundFile } from ${built('background-file')}
@@ -162,11 +170,8 @@ test('a reader that sleeps keeps nobody from leaving, however many lines wait fo
     const log = openBackgroundFile(1, 4096)
     for (let count = 0; count < 200; count += 1) log.write('x'.repeat(4095) + '\\n')
     process.on('exit', () => log.writeSync('last\\n'))
-    setTimeout(() => process.exit(0), 100)`
-  const child = runCode(code, ['ignore', 'pipe', 'inherit'])
-  const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
-  expect(await once(child, 'exit')).toEqual([0, null])
-  clearTimeout(patience)
+    process.exit(0)`
+  expect(await endOf(runCode(code, ['ignore', 'pipe', 'inherit']))).toEqual([0, null])
 })
 
 test('a reader of standard error that sleeps stops nobody who has something to say', async () => {
@@ -175,10 +180,7 @@ test('a reader of standard error that sleeps stops nobody who has something to s
     const log = createLog({ level: 'info', format: 'json', name: 'a' })
     for (let count = 0; count < 5000; count += 1) log.info('x'.repeat(100))
     process.exit(0)`
-  const child = runCode(code, ['ignore', 'inherit', 'pipe'])
-  const patience = setTimeout(() => child.kill('SIGKILL'), 8000)
-  expect(await once(child, 'exit')).toEqual([0, null])
-  clearTimeout(patience)
+  expect(await endOf(runCode(code, ['ignore', 'inherit', 'pipe']))).toEqual([0, null])
 })
 
 test('a log that nobody reads any more, and standard error neither, end no process', async () => {
@@ -194,10 +196,9 @@ test('a log that nobody reads any more, and standard error neither, end no proce
       tellOnce(1)(new Error('EPIPE'))
     })`
   const child = runCode(code, ['pipe', 'ignore', 'pipe'])
-  const exited = once(child, 'exit')
   child.stderr?.destroy()
   child.stdin?.end()
-  expect(await exited).toEqual([0, null])
+  expect(await endOf(child)).toEqual([0, null])
 })
 
 test.runIf(existsSync('/dev/full'))('why it ended is on standard error where the log could not take it', async () => {

@@ -1,12 +1,9 @@
 import { mkdirSync, realpathSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { runTsgi } from '../cli/run-tsgi.ts'
-import { setup } from '../support/build-setup.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { startTsgi } from '../support/tsgi.ts'
-
-beforeAll(setup)
 
 /** Answers its version and the folder that it is in. */
 function release(folder: string, version: string): void {

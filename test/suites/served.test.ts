@@ -5,9 +5,12 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
+import { setup } from '../support/build-setup.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import type { SuiteProtocol } from './suite.ts'
+
+beforeAll(setup)
 
 const replacement = pathToFileURL(join(import.meta.dirname, 'served', 'replace.mjs')).href
 
