@@ -8,7 +8,7 @@ import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
 import { RequestsById } from '../protocol/requests-by-id.ts'
-import { BODY_CUT, clientLeft, silent, truncated } from './connection-errors.ts'
+import { clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart, ConnectionState } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { holdsBack, UNUSED_MS } from './hold-back.ts'
@@ -88,8 +88,9 @@ export class Connection implements TransportEvents, Carrier {
   // --- from the transport ---
 
   data(bytes: Uint8Array): void {
-    if (!this.#live) this.#late?.read(bytes)
-    else if (this.#decoder === undefined) this.#readFirst(bytes)
+    if (!this.#live) {
+      if (this.#late?.read(bytes) === 'all') this.#transport.end()
+    } else if (this.#decoder === undefined) this.#readFirst(bytes)
     else this.#decode(this.#decoder, bytes)
   }
 
@@ -126,11 +127,7 @@ export class Connection implements TransportEvents, Carrier {
       this.#transport.end()
       return
     }
-    for (const request of this.#open.list()) {
-      if (!request.bodyComplete) request.failBody(BODY_CUT)
-      else if (!this.#host.halfCloseAborts) continue
-      request.exchange.abort(clientLeft())
-    }
+    for (const request of this.#open.list()) request.peerEnded(this.#host.halfCloseAborts)
   }
 
   drained(): void {
@@ -203,10 +200,7 @@ export class Connection implements TransportEvents, Carrier {
     }
     if (this.#open.size > 0) return
     if (request.bodyComplete) this.#transport.end()
-    else {
-      this.#state = 'lingering'
-      this.#transport.linger(this.#host.lingerTimeoutMs)
-    }
+    else this.#linger(request.endIsKnown ? 'after the body' : 'now')
   }
 
   /** The response broke off: only the end of the connection says so, and that has to wait for the other requests on it. */
@@ -268,6 +262,8 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
+    // It was to end with the body, for a peer that goes on sending. This one waits, perhaps for that end.
+    if (this.#state === 'lingering' && this.#late?.stalled() === true) this.#linger('now')
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
@@ -394,7 +390,11 @@ export class Connection implements TransportEvents, Carrier {
     for (const request of this.#open.list()) request.exchange.abort(clientLeft())
     if (this.over) return
     if (answer !== undefined) this.#transport.write(answer)
+    this.#linger('now')
+  }
+
+  #linger(ends: 'now' | 'after the body'): void {
     this.#state = 'lingering'
-    this.#transport.linger(this.#host.lingerTimeoutMs)
+    this.#transport.linger(this.#host.lingerTimeoutMs, ends)
   }
 }

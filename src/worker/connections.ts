@@ -202,7 +202,7 @@ export class Connections implements ConnectionHost<Connection> {
     this.#report(listener, error)
     const transport = new SocketTransport(socket, NOBODY)
     if (answer !== undefined) transport.write(answer)
-    transport.linger(this.#settings.lingerTimeoutMs)
+    transport.linger(this.#settings.lingerTimeoutMs, 'now')
   }
 
   #report({ address }: Pick<ListenerInfo, 'address'>, error: Error): void {

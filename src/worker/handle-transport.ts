@@ -105,8 +105,8 @@ export class HandleTransport implements Transport {
     this.#events.closed()
   }
 
-  linger(timeoutMs: number): void {
-    if (!this.#closed) this.#adopted().linger(timeoutMs)
+  linger(timeoutMs: number, ends: 'now' | 'after the body'): void {
+    if (!this.#closed) this.#adopted().linger(timeoutMs, ends)
   }
 
   reset(): void {

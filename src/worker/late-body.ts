@@ -11,6 +11,7 @@ import type { OpenRequest } from './open-request.ts'
 export class LateBody {
   readonly #decoder: Decoder
   readonly #input: RequestInput
+  #quiet = false
 
   /** @returns undefined where the body is there */
   static of(request: OpenRequest, decoder: Decoder | undefined): LateBody | undefined {
@@ -24,17 +25,32 @@ export class LateBody {
     this.#input = input
   }
 
-  read(bytes: Uint8Array): void {
+  /** @returns whether that was all of it, or more is to come */
+  read(bytes: Uint8Array): 'all' | 'more' {
+    let read: 'all' | 'more' = 'more'
+    this.#quiet = false
     try {
       this.#decoder.feed(bytes)
       for (let event = this.#decoder.next(); event !== undefined; event = this.#decoder.next()) {
         if (event.kind === 'body') this.#input.push(event.chunk)
-        else if (event.kind === 'end') this.#input.end()
+        else if (event.kind === 'end') {
+          this.#input.end()
+          read = 'all'
+        }
       }
+      return read
     } catch (error) {
       // Only who reads this body is concerned: the response is out, and the connection about to close.
       this.#input.fail(error)
+      return 'all'
     }
+  }
+
+  /** @returns whether nothing has come since this was last asked */
+  stalled(): boolean {
+    const quiet = this.#quiet
+    this.#quiet = true
+    return quiet
   }
 
   /** The connection is gone: whoever waits for the rest is told. */

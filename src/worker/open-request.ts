@@ -5,7 +5,7 @@ import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Sink } from '../gateway/sink.ts'
 import type { Params, Protocol } from '../protocol/codec.ts'
-import { bodyStalled, clientLeft } from './connection-errors.ts'
+import { BODY_CUT, bodyStalled, clientLeft } from './connection-errors.ts'
 
 /** The connection, as its requests see it. */
 export interface Carrier {
@@ -38,6 +38,11 @@ export class OpenRequest implements Sink {
   readonly upgrade: (() => Upgraded) | undefined
   /** Where the connection stays open for it alone. */
   bodyComesLate = false
+  /**
+   * The peer sees the end of the response by its length, on a protocol that has no other sign than the end of the connection.
+   * Looked at where the response begins before the body is there.
+   */
+  endIsKnown = false
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
   /** The application was called, or waits for its turn. */
@@ -99,6 +104,13 @@ export class OpenRequest implements Sink {
     if (this.wantsBody) this.failBody(bodyStalled(limitMs))
   }
 
+  /** @param leaves having sent all it had, it wants no response any more */
+  peerEnded(leaves: boolean): void {
+    if (!this.bodyComplete) this.failBody(BODY_CUT)
+    else if (!leaves) return
+    this.exchange.abort(clientLeft())
+  }
+
   /** The connection is gone. */
   cutOff(): void {
     this.failBody('the connection broke off in the request body')
@@ -120,7 +132,8 @@ export class OpenRequest implements Sink {
 
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
-    const { encoder } = connection.protocol
+    const { encoder, keepsConnections } = connection.protocol
+    if (!this.bodyComplete && !keepsConnections) this.endIsKnown = announcesLength(headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
     if (last) connection.responded(this)
   }
@@ -148,3 +161,6 @@ export class OpenRequest implements Sink {
     this.exchange.abort(clientLeft())
   }
 }
+
+const announcesLength = (headers: HeaderList): boolean =>
+  headers.some(([name]) => name.toLowerCase() === 'content-length')

@@ -35,6 +35,7 @@ export class SocketTransport implements Transport {
 
   readonly #onEnd = (): void => {
     if (this.#lingering === undefined) this.#events.peerEnded()
+    else this.end()
     if (this.#ended) this.#socket.destroy()
   }
 
@@ -77,16 +78,18 @@ export class SocketTransport implements Transport {
     this.#socket.destroySoon()
   }
 
-  linger(timeoutMs: number): void {
+  linger(timeoutMs: number, ends: 'now' | 'after the body'): void {
     if (this.#ended) return
     if (timeoutMs === 0) {
       this.end()
       return
     }
-    this.#ended = true
-    this.#lingering = setTimeout(() => this.#socket.destroy(), timeoutMs)
-    this.#socket.end()
+    this.#lingering ??= setTimeout(() => this.#socket.destroy(), timeoutMs)
     this.#socket.resume()
+    if (ends === 'now') {
+      this.#ended = true
+      this.#socket.end()
+    }
     if (this.#socket.readableEnded) this.#socket.destroySoon()
   }
 

@@ -25,10 +25,12 @@ export interface Transport {
   /** What was written goes out, then the connection closes. */
   end(): void
   /**
-   * What was written goes out, then our side ends; what the peer still sends is read until it closes. Closing
-   * over unread bytes would reset the connection and take the response with it (Linux, unix(7) and tcp(7)).
+   * What was written goes out, and what the peer still sends is read until it closes. Closing over unread bytes would
+   * reset the connection and take the response with it (Linux, unix(7) and tcp(7)).
+   *
+   * @param ends our side of the connection: at once, or with `end()` when the body is there. May be called again, for `now`.
    */
-  linger(timeoutMs: number): void
+  linger(timeoutMs: number, ends: 'now' | 'after the body'): void
   /** The peer shall see that something broke: RST on TCP; a Unix socket has no such signal. */
   reset(): void
   /** Gives the connection away as a socket in its usual, flowing form; no event is reported any more. */

@@ -1,5 +1,6 @@
 /** Applications that answer first and then read what they were sent: 202, and the work afterwards. */
 
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
@@ -22,42 +23,69 @@ http.createServer((request, response) => {
   request.on('data', (chunk) => { bytes += chunk.length })
   request.on('end', () => { told = 'whole: ' + bytes })
   request.on('error', (error) => { told = error.code })
-  response.writeHead(202).end('accepted')
+  if (request.url === '/length') return response.end('accepted')
+  response.writeHead(202).write('accepted')
+  setImmediate(() => response.end())
 }).listen(3000)`
 
-describe.each(['uwsgi', 'scgi', 'fastcgi'] as const)('over %s, what comes of a body after the response', (protocol) => {
-  const answered = async () => {
-    const cwd = tempDir('tsgi-late-')
-    const path = join(cwd, 'app.sock')
-    writeFileSync(join(cwd, 'app.mjs'), code)
-    await startTsgi({ app: 'app.mjs', cwd, args: [`--${protocol}`, path, '--workers', '1'] })
-    const bytes = encodeAsk({ protocol, path: '/', body: Buffer.alloc(BODY_BYTES, 'x') })
-    const socket = connect({ path, allowHalfOpen: true })
-    socket.write(bytes.subarray(0, -LATE_BYTES))
-    let head = ''
-    await new Promise<void>((resolve) => {
-      socket.on('data', (chunk) => {
-        head += chunk.toString('latin1')
-        if (head.includes('accepted')) resolve()
-      })
+/** Sends a body but for its last bytes, and has the response. */
+async function answered(protocol: 'uwsgi' | 'scgi' | 'fastcgi', target = '/') {
+  const cwd = tempDir('tsgi-late-')
+  const path = join(cwd, 'app.sock')
+  writeFileSync(join(cwd, 'app.mjs'), code)
+  await startTsgi({ app: 'app.mjs', cwd, args: [`--${protocol}`, path, '--workers', '1'] })
+  const bytes = encodeAsk({ protocol, path: target, body: Buffer.alloc(BODY_BYTES, 'x') })
+  const socket = connect({ path, allowHalfOpen: true })
+  const ended = once(socket, 'end')
+  socket.write(bytes.subarray(0, -LATE_BYTES))
+  let head = ''
+  await new Promise<void>((resolve) => {
+    socket.on('data', (chunk) => {
+      head += chunk.toString('latin1')
+      if (head.includes('accepted')) resolve()
     })
-    const told = () =>
-      until('the application is told', async () => {
-        const { body } = await askOver(connect(path), { protocol, path: '/told' })
-        return body.length > 0 ? String(body) : undefined
-      })
-    return { socket, rest: bytes.subarray(-LATE_BYTES), told }
-  }
+  })
+  const ask = async () => String((await askOver(connect(path), { protocol, path: '/told' })).body)
+  const told = () => until('the application is told', async () => (await ask()) || undefined)
+  return { socket, rest: bytes.subarray(-LATE_BYTES), ask, told, ended }
+}
 
+describe.each(['uwsgi', 'scgi', 'fastcgi'] as const)('over %s, what comes of a body after the response', (protocol) => {
   test('is read by the application', async () => {
-    const { socket, rest, told } = await answered()
+    const { socket, rest, told } = await answered(protocol)
     socket.end(rest)
     expect(await told()).toBe(`whole: ${BODY_BYTES}`)
   })
 
   test('and is cut off fails the reading', async () => {
-    const { socket, told } = await answered()
+    const { socket, told } = await answered(protocol)
     socket.destroy()
     expect(await told()).toBe('TSGI_INPUT_TRUNCATED')
+  })
+})
+
+describe.each(['uwsgi', 'scgi'] as const)('over %s, behind an early response, the connection', (protocol) => {
+  test('ends with the body where the response told its length: a router that closes at the end would reset its client', async () => {
+    const { socket, rest, ask, ended } = await answered(protocol, '/length')
+    await ask() // an end that was sent with the response would be here by now
+    expect(socket.readableEnded).toBe(false)
+    socket.write(rest)
+    await ended
+    expect(socket.readableEnded).toBe(true)
+    socket.destroy()
+  })
+
+  test('ends after a while where the body does not go on: a server may wait for that before it does anything else', async () => {
+    const { socket, ended } = await answered(protocol, '/length')
+    await ended
+    expect(socket.readableEnded).toBe(true)
+    socket.destroy()
+  }, 10_000)
+
+  test('ends at once where nothing else tells the end of the response', async () => {
+    const { socket, ask } = await answered(protocol)
+    await ask()
+    expect(socket.readableEnded).toBe(true)
+    socket.destroy()
   })
 })
