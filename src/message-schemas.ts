@@ -1,65 +1,70 @@
 /** The messages of messages.ts as checks: what arrives from another process is read through one of these. */
 
-import { z } from 'zod'
+import * as v from 'valibot'
 import { TsgiError } from './errors.ts'
 import type { MasterMessage, SocketMessage, WorkerBoot, WorkerMessage } from './messages.ts'
 
-const count = z.number().int().nonnegative()
-const amount = z.number().nonnegative()
+const count = v.pipe(v.number(), v.integer(), v.minValue(0))
+const amount = v.pipe(v.number(), v.minValue(0))
 
 /** Measurements: one that is off is no reason to end a worker that serves. */
-const measured = z.union([z.number(), z.nan()])
+const measured = v.union([v.number(), v.nan()])
 
-const tick = z.strictObject({
+const tick = v.strictObject({
   connections: measured,
   requestsInFlight: measured,
   requestsTotal: measured,
   oldestRequestMs: measured,
   rssBytes: measured,
   eventLoopUtilization: measured,
-  counters: z.array(measured),
+  counters: v.array(measured),
 })
 
-const workerMessage: z.ZodType<WorkerMessage> = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('want-sockets') }),
-  z.strictObject({ kind: z.literal('ready'), bootMs: amount, interface: z.string() }),
-  z.strictObject({ kind: z.literal('failed'), exitCode: count.max(255), message: z.string(), stack: z.string() }),
-  z.strictObject({ kind: z.literal('tick'), tick }),
-  z.strictObject({ kind: z.literal('retire'), why: z.string() }),
-  z.strictObject({ kind: z.literal('bye') }),
+const workerMessage: v.GenericSchema<WorkerMessage> = v.variant('kind', [
+  v.strictObject({ kind: v.literal('want-sockets') }),
+  v.strictObject({ kind: v.literal('ready'), bootMs: amount, interface: v.string() }),
+  v.strictObject({
+    kind: v.literal('failed'),
+    exitCode: v.pipe(count, v.maxValue(255)),
+    message: v.string(),
+    stack: v.string(),
+  }),
+  v.strictObject({ kind: v.literal('tick'), tick }),
+  v.strictObject({ kind: v.literal('retire'), why: v.string() }),
+  v.strictObject({ kind: v.literal('bye') }),
 ])
 
-const boot: z.ZodType<WorkerBoot> = z.strictObject({
-  slot: count.min(1),
-  generation: count.min(1),
-  application: z.string(),
-  options: z.record(z.string(), z.unknown()),
-  tls: z
-    .strictObject({ cert: z.string(), key: z.string(), ticketKeys: z.string(), clientCa: z.string().optional() })
-    .optional(),
-  listeners: z.array(
-    z.strictObject({
-      protocol: z.enum(['uwsgi', 'fastcgi', 'scgi', 'http', 'any']),
-      address: z.string(),
-      transport: z.enum(['unix', 'tcp']),
+const boot: v.GenericSchema<WorkerBoot> = v.strictObject({
+  slot: v.pipe(count, v.minValue(1)),
+  generation: v.pipe(count, v.minValue(1)),
+  application: v.string(),
+  options: v.record(v.string(), v.unknown()),
+  tls: v.optional(
+    v.strictObject({ cert: v.string(), key: v.string(), ticketKeys: v.string(), clientCa: v.optional(v.string()) }),
+  ),
+  listeners: v.array(
+    v.strictObject({
+      protocol: v.picklist(['uwsgi', 'fastcgi', 'scgi', 'http', 'any']),
+      address: v.string(),
+      transport: v.picklist(['unix', 'tcp']),
     }),
   ),
 })
 
-const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('boot'), boot }),
-  z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string(), last: z.boolean() }),
-  z.strictObject({ kind: z.literal('shed'), requestsPerSecond: amount }),
-  z.strictObject({ kind: z.literal('quit'), why: z.string() }),
-  z.strictObject({ kind: z.literal('reopen-logs') }),
+const masterMessage: v.GenericSchema<MasterMessage> = v.variant('kind', [
+  v.strictObject({ kind: v.literal('boot'), boot }),
+  v.strictObject({ kind: v.literal('drain'), graceMs: amount, why: v.string(), last: v.boolean() }),
+  v.strictObject({ kind: v.literal('shed'), requestsPerSecond: amount }),
+  v.strictObject({ kind: v.literal('quit'), why: v.string() }),
+  v.strictObject({ kind: v.literal('reopen-logs') }),
 ])
 
-const socketMessage: z.ZodType<SocketMessage> = z.union([
-  z.strictObject({ listener: count }),
-  z.strictObject({
-    connection: z.strictObject({
-      address: z.string(),
-      transport: z.enum(['unix', 'tcp']),
+const socketMessage: v.GenericSchema<SocketMessage> = v.union([
+  v.strictObject({ listener: count }),
+  v.strictObject({
+    connection: v.strictObject({
+      address: v.string(),
+      transport: v.picklist(['unix', 'tcp']),
       highestId: count,
       requestsPerSecond: amount,
     }),
@@ -68,7 +73,8 @@ const socketMessage: z.ZodType<SocketMessage> = z.union([
 
 /** What came over Node's own channel; undefined: not ours, but an application's. */
 export function parseSocketMessage(message: unknown): SocketMessage | undefined {
-  return socketMessage.safeParse(message).data
+  const read = v.safeParse(socketMessage, message)
+  return read.success ? read.output : undefined
 }
 
 /** @throws TsgiError TSGI_PROTOCOL_MALFORMED */
@@ -78,10 +84,10 @@ export const parseWorkerMessage = checked('a worker', workerMessage)
 export const parseMasterMessage = checked('the master', masterMessage)
 
 /** A reader that names what was wrong in one line. */
-export function checked<T>(who: string, schema: z.ZodType<T>): (value: unknown) => T {
+export function checked<T>(who: string, schema: v.GenericSchema<T>): (value: unknown) => T {
   return (value) => {
-    const read = schema.safeParse(value)
-    if (read.success) return read.data
-    throw new TsgiError('TSGI_PROTOCOL_MALFORMED', `${who} sent an unknown message: ${z.prettifyError(read.error)}`)
+    const read = v.safeParse(schema, value)
+    if (read.success) return read.output
+    throw new TsgiError('TSGI_PROTOCOL_MALFORMED', `${who} sent an unknown message: ${v.summarize(read.issues)}`)
   }
 }

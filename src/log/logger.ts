@@ -1,7 +1,7 @@
 /** The process log: one JSON object a line, or readable lines on a terminal. Written synchronously, so the last line before a death is there. */
 
+import { createRequire } from 'node:module'
 import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
-import { prettyFactory } from 'pino-pretty'
 import { authorStack } from './author-stack.ts'
 import { openSink, reopenSink } from './sink.ts'
 
@@ -79,6 +79,9 @@ function isPretty({ format, file }: LogOptions): boolean {
   return file === undefined && process.stderr.isTTY === true && process.env['NODE_ENV'] !== 'production'
 }
 
+/** Where somebody reads along: 29 files that neither the master nor a worker of a service needs. */
+const loadPretty = (): typeof import('pino-pretty') => createRequire(import.meta.url)('pino-pretty')
+
 /** Fields that the message says in words. */
 const SAID = 'slot,generation,workerPid,workers,listeners,signal,exitCode,bootMs'
 
@@ -86,7 +89,7 @@ const SAID = 'slot,generation,workerPid,workers,listeners,signal,exitCode,bootMs
 function prettyDestination(sink: DestinationStream, { file }: LogOptions): DestinationStream {
   // Asked of Node, which knows NO_COLOR and TERM=dumb.
   const colorize = file === undefined && process.stderr.isTTY === true && process.stderr.hasColors()
-  const prettify = prettyFactory({
+  const prettify = loadPretty().prettyFactory({
     colorize,
     translateTime: 'SYS:HH:MM:ss.l',
     ignore: `pid,hostname,${SAID}`,

@@ -1,11 +1,11 @@
 /**
  * How a value of each kind is written, on the command line (always text) and in a configuration file (text, number, ...),
- * and what it becomes. Every kind is a zod schema with the words that help and messages need.
+ * and what it becomes. Every kind is a valibot schema with the words that help and messages need.
  */
 
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import { z } from 'zod'
+import * as v from 'valibot'
 import { describe } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { ADDRESS_FORMS, formatAddress, parseAddress } from './address.ts'
@@ -17,7 +17,7 @@ export interface Kind<Out, In> {
   readonly placeholder: string
   /** Completes "expected ...". */
   readonly expected: string
-  readonly schema: z.ZodType<Out, In>
+  readonly schema: v.GenericSchema<In, Out>
   /** The value of an option that is given nowhere and has no default. */
   readonly absent?: Out
   /** The flag may be repeated; one environment variable holds several, cut by `separator`. */
@@ -30,21 +30,24 @@ export interface Kind<Out, In> {
   readonly choices?: readonly string[]
 }
 
-type Context = z.core.$RefinementCtx
+/** Says that a value cannot be taken. @param words completes "NAME: ..."; without them, "expected ..., not ..." */
+type Refuse = (words?: string) => never
 
-/** @param words completes "NAME: ..."; without them, "expected ..., not ..." */
-function refuse(context: Context, words?: string): never {
-  // In `params`: zod puts its own words where a message is empty.
-  context.issues.push({ code: 'custom', input: context.value, params: { words } })
-  return z.NEVER
+/** A schema for text, or whatever else `input` takes, read by a function that may refuse. */
+function read<Out, In>(
+  input: v.GenericSchema<In>,
+  convert: (raw: In, refuse: Refuse) => Out,
+): v.GenericSchema<In, Out> {
+  const conversion = v.rawTransform<In, Out>(({ dataset, addIssue, NEVER }) =>
+    convert(dataset.value, (words = '') => {
+      addIssue({ message: words })
+      return NEVER
+    }),
+  )
+  return v.pipe(input, conversion)
 }
 
-/** A zod schema for text, or whatever else `input` takes, read by a function that may `refuse`. */
-function read<Out, In>(input: z.ZodType<In, In>, convert: (raw: In, context: Context) => Out): z.ZodType<Out, In> {
-  return input.transform(convert)
-}
-
-const textOrNumber = z.union([z.string(), z.number()])
+const textOrNumber = v.union([v.string(), v.number()])
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -55,11 +58,11 @@ const MAX_TIMER_MS = 2 ** 31 - 1
 export const duration: Kind<number, string | number> = {
   placeholder: 'SECONDS',
   expected: 'a duration: seconds, or a number with its unit, such as 30, 1.5, 500ms, 2m or 1h',
-  schema: read(textOrNumber, (raw, context) => {
+  schema: read(textOrNumber, (raw, refuse) => {
     const match = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/i.exec(String(raw).trim())
     const ms = Number(match?.[1]) * (MS_PER_UNIT[(match?.[2] ?? 's').toLowerCase()] ?? Number.NaN)
-    if (Number.isNaN(ms)) return refuse(context)
-    if (ms > MAX_TIMER_MS) return refuse(context, 'longer than 24 days is not possible; 0 means never')
+    if (Number.isNaN(ms)) return refuse()
+    if (ms > MAX_TIMER_MS) return refuse('longer than 24 days is not possible; 0 means never')
     // 0 switches most limits off: what is not zero must not become it.
     return ms > 0 ? Math.max(1, Math.round(ms)) : 0
   }),
@@ -78,10 +81,10 @@ const BYTES_PER_UNIT: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 10
 export const byteSize: Kind<number, string | number> = {
   placeholder: 'SIZE',
   expected: 'a size in bytes, or with a unit of 1024, such as 65536, 64k, 100m or 2g',
-  schema: read(textOrNumber, (raw, context) => {
+  schema: read(textOrNumber, (raw, refuse) => {
     const match = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(String(raw).trim())
     const bytes = Math.round(Number(match?.[1]) * (BYTES_PER_UNIT[(match?.[2] ?? '').toLowerCase()] ?? Number.NaN))
-    return Number.isSafeInteger(bytes) ? bytes : refuse(context)
+    return Number.isSafeInteger(bytes) ? bytes : refuse()
   }),
   format: (bytes) => formatUnit(bytes, BYTES_PER_UNIT),
 }
@@ -92,11 +95,11 @@ export function count(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Kind<
   return {
     placeholder: 'NUMBER',
     expected: `a whole number, ${bounds}`,
-    schema: read(textOrNumber, (raw, context) => {
+    schema: read(textOrNumber, (raw, refuse) => {
       const text = String(raw).trim()
       const number = Number(text)
       const fits = /^\d+$/.test(text) && number >= minimum && number <= maximum
-      return fits ? number : refuse(context)
+      return fits ? number : refuse()
     }),
   }
 }
@@ -107,10 +110,10 @@ export const MAX_WORKERS = 1024
 export const workerCount: Kind<number, string | number> = {
   placeholder: 'N|auto',
   expected: `auto, or a whole number from 1 to ${MAX_WORKERS}`,
-  schema: read(textOrNumber, (raw, context) => {
+  schema: read(textOrNumber, (raw, refuse) => {
     if (raw === 'auto') return allowedCpus()
-    const number = count(1, MAX_WORKERS).schema.safeParse(raw)
-    return number.success ? number.data : refuse(context)
+    const number = v.safeParse(count(1, MAX_WORKERS).schema, raw)
+    return number.success ? number.output : refuse()
   }),
 }
 
@@ -118,14 +121,14 @@ export const octalMode: Kind<number, string | number> = {
   placeholder: 'MODE',
   expected: 'an octal file mode such as 0660',
   format: (mode) => `0${mode.toString(8)}`,
-  schema: read(textOrNumber, (raw, context) => {
+  schema: read(textOrNumber, (raw, refuse) => {
     if (typeof raw === 'number') {
       const fits = Number.isInteger(raw) && raw >= 0 && raw <= 0o777
-      return fits ? raw : refuse(context, `${raw} is no mode between 0 and 0o777; write '0660' or 0o660`)
+      return fits ? raw : refuse(`${raw} is no mode between 0 and 0o777; write '0660' or 0o660`)
     }
     return /^(?:0o?)?[0-7]{1,3}$/.test(raw.trim())
       ? Number.parseInt(raw.trim().replace(/^0o?/, '') || '0', 8)
-      : refuse(context)
+      : refuse()
   }),
 }
 
@@ -133,9 +136,9 @@ export const octalMode: Kind<number, string | number> = {
 export const address: Kind<string, string> = {
   placeholder: 'ADDR',
   expected: `an address: ${ADDRESS_FORMS}`,
-  schema: read(z.string(), (raw, context) => {
+  schema: read(v.string(), (raw, refuse) => {
     const parsed = parseAddress(raw.trim())
-    return typeof parsed === 'string' ? refuse(context, parsed) : formatAddress(parsed)
+    return typeof parsed === 'string' ? refuse(parsed) : formatAddress(parsed)
   }),
   anchor: (value, folder) => {
     const parsed = parseAddress(value)
@@ -148,12 +151,12 @@ export const address: Kind<string, string> = {
 export const cidr: Kind<string, string> = {
   placeholder: 'CIDR',
   expected: 'a network or an address, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8',
-  schema: read(z.string(), (raw, context) => {
+  schema: read(v.string(), (raw, refuse) => {
     const [ip = '', prefix, ...rest] = raw.trim().split('/')
     const bits = { 0: -1, 4: 32, 6: 128 }[isIP(ip)] ?? -1
-    if (bits < 0 || rest.length > 0) return refuse(context)
+    if (bits < 0 || rest.length > 0) return refuse()
     if (prefix !== undefined && !(/^\d{1,3}$/.test(prefix) && Number(prefix) <= bits)) {
-      return refuse(context, `the prefix length of ${ip} is a number from 0 to ${bits}`)
+      return refuse(`the prefix length of ${ip} is a number from 0 to ${bits}`)
     }
     return raw.trim()
   }),
@@ -162,7 +165,7 @@ export const cidr: Kind<string, string> = {
 export const text: Kind<string, string> = {
   placeholder: 'TEXT',
   expected: 'text that is not empty',
-  schema: read(z.string(), (raw, context) => (raw.trim() === '' || raw.includes('\0') ? refuse(context) : raw)),
+  schema: read(v.string(), (raw, refuse) => (raw.trim() === '' || raw.includes('\0') ? refuse() : raw)),
 }
 
 /** A file or folder. */
@@ -180,8 +183,8 @@ export function account(placeholder: 'USER' | 'GROUP'): Kind<string, string | nu
   return {
     placeholder,
     expected: `a ${placeholder.toLowerCase()} by name or number`,
-    schema: read(textOrNumber, (raw, context) =>
-      /^(?:\d+|[A-Za-z_][A-Za-z0-9_.-]*\$?)$/.test(String(raw)) ? String(raw) : refuse(context),
+    schema: read(textOrNumber, (raw, refuse) =>
+      /^(?:\d+|[A-Za-z_][A-Za-z0-9_.-]*\$?)$/.test(String(raw)) ? String(raw) : refuse(),
     ),
   }
 }
@@ -190,15 +193,13 @@ export function account(placeholder: 'USER' | 'GROUP'): Kind<string, string | nu
 export const urlPrefix: Kind<string, string> = {
   placeholder: 'PATH',
   expected: 'a path prefix such as /shop, without a slash at its end',
-  schema: read(z.string(), (raw, context) =>
-    /^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse(context),
-  ),
+  schema: read(v.string(), (raw, refuse) => (/^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse())),
 }
 
 export const nameValue: Kind<string, string> = {
   placeholder: 'NAME=VALUE',
   expected: 'a variable and its value, as in NAME=VALUE',
-  schema: read(z.string(), (raw, context) => (/^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(raw) ? raw : refuse(context))),
+  schema: read(v.string(), (raw, refuse) => (/^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(raw) ? raw : refuse())),
 }
 
 export function choice<const Name extends string>(names: readonly [Name, ...Name[]]): Kind<Name, Name> {
@@ -206,10 +207,10 @@ export function choice<const Name extends string>(names: readonly [Name, ...Name
     placeholder: 'NAME',
     expected: `one of ${names.join(', ')}`,
     choices: names,
-    schema: read(z.custom<Name>(isPresent), (raw, context) => {
+    schema: read(v.custom<Name>(isPresent), (raw, refuse) => {
       if (names.includes(raw)) return raw
       const close = nearest(String(raw), names)
-      return refuse(context, close && `there is no ${describe(raw)}; did you mean ${close}?`)
+      return refuse(close && `there is no ${describe(raw)}; did you mean ${close}?`)
     }),
   }
 }
@@ -228,9 +229,9 @@ const FLAG_WORDS: Readonly<Record<string, boolean>> = {
 export const flag: Kind<boolean, string | boolean> = {
   placeholder: '',
   expected: 'true or false',
-  schema: read(z.union([z.string(), z.boolean()]), (raw, context) => {
+  schema: read(v.union([v.string(), v.boolean()]), (raw, refuse) => {
     if (typeof raw === 'boolean') return raw
-    return FLAG_WORDS[raw.trim().toLowerCase()] ?? refuse(context)
+    return FLAG_WORDS[raw.trim().toLowerCase()] ?? refuse()
   }),
 }
 
@@ -246,9 +247,9 @@ export function optional<Out, In>(kind: Kind<Out, In>): Kind<Out | undefined, In
 
 /** Given as often as wanted; in a file an array, or one alone. */
 export function list<Out, In>(kind: Kind<Out, In>, separator = /[\s,]+/): Kind<readonly Out[], In | readonly In[]> {
-  const input = z.custom<In | readonly In[]>(isPresent)
-  const schema = read(input, (raw, context) =>
-    (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, context)),
+  const input = v.custom<In | readonly In[]>(isPresent)
+  const schema = read(input, (raw, refuse) =>
+    (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, refuse)),
   )
   return {
     ...wordsOf(kind),
@@ -274,10 +275,10 @@ function isMany<In>(raw: In | readonly In[]): raw is readonly In[] {
   return Array.isArray(raw)
 }
 
-function readItem<Out, In>(kind: Kind<Out, In>, item: unknown, context: Context): Out[] {
+function readItem<Out, In>(kind: Kind<Out, In>, item: unknown, refuse: Refuse): Out[] {
   const result = readValue(kind, item)
   if (result.ok) return [result.value]
-  for (const words of result.problems) refuse(context, words)
+  for (const words of result.problems) refuse(words)
   return []
 }
 
@@ -286,21 +287,21 @@ type VariableRecord = Readonly<Record<string, string | number | boolean | undefi
 /** Lists of NAME=VALUE may be an object in a file: `env: { NAME: 'VALUE' }`, where `undefined` is no variable. */
 export function variables(): Kind<readonly string[], string | readonly string[] | VariableRecord> {
   const many = list(nameValue, /\n+/)
-  const input = z.custom<string | readonly string[] | VariableRecord>(isPresent)
-  const schema = read(input, (raw, context) => {
+  const input = v.custom<string | readonly string[] | VariableRecord>(isPresent)
+  const schema = read(input, (raw, refuse) => {
     const isRecord = typeof raw === 'object' && !Array.isArray(raw)
-    const pairs = isRecord ? Object.entries(raw).flatMap(([name, value]) => readPair(name, value, context)) : raw
-    return readItem(many, pairs, context)[0] ?? []
+    const pairs = isRecord ? Object.entries(raw).flatMap(([name, value]) => readPair(name, value, refuse)) : raw
+    return readItem(many, pairs, refuse)[0] ?? []
   })
   // A list that is shown or logged must not show secrets.
   return { ...many, schema, format: (pairs) => pairs.map((pair) => pair.replace(/=.*$/s, '=...')).join(' ') }
 }
 
 /** @param value of a file: of any type */
-function readPair(name: string, value: unknown, context: Context): string[] {
+function readPair(name: string, value: unknown, refuse: Refuse): string[] {
   const isText = ['string', 'number', 'boolean'].includes(typeof value)
   if (!isText && value !== undefined) {
-    refuse(context, `${name}: expected a string, a number or a boolean, not ${describe(value)}`)
+    refuse(`${name}: expected a string, a number or a boolean, not ${describe(value)}`)
   }
   return isText ? [`${name}=${value}`] : []
 }
@@ -311,12 +312,11 @@ type ReadValue<Out> =
 
 /** Reads a value of unknown type; the problems complete "NAME: ...". */
 export function readValue<Out, In>(kind: Kind<Out, In>, raw: unknown): ReadValue<Out> {
-  const result = kind.schema.safeParse(raw)
-  if (result.success) return { ok: true, value: result.data }
-  // What zod says of types is replaced: an operator reads it.
-  const problems = result.error.issues.map((issue) => {
-    const words: unknown = issue.code === 'custom' ? issue.params?.['words'] : undefined
-    return typeof words === 'string' ? words : `expected ${kind.expected}, not ${describe(raw)}`
-  })
+  const result = v.safeParse(kind.schema, raw)
+  if (result.success) return { ok: true, value: result.output }
+  // What the library says of types is replaced: an operator reads it.
+  const problems = result.issues.map(({ kind: origin, message }) =>
+    origin === 'transformation' && message !== '' ? message : `expected ${kind.expected}, not ${describe(raw)}`,
+  )
   return { ok: false, problems }
 }

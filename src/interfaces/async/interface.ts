@@ -10,7 +10,7 @@ import { connectionScope } from './scope.ts'
 import type { AsyncApp, HttpScope, WebSocketScope } from './types.ts'
 import { runWebSocket } from './websocket.ts'
 import { handshakeFault, subprotocolsOf } from './websocket-handshake.ts'
-import { WebSockets } from './websockets.ts'
+import type { WebSockets } from './websockets.ts'
 
 interface AsyncInterface {
   readonly handler: Handler
@@ -20,12 +20,21 @@ interface AsyncInterface {
 
 export function asyncInterface(app: AsyncApp): AsyncInterface {
   const lifespan = new Lifespan(app)
-  const webSockets = new WebSockets()
+  const webSockets = loadWebSockets()
   return {
     handler: (source, startResponse) => run(app, source, startResponse, lifespan.state, webSockets),
-    startup: (failedLater) => lifespan.startup(failedLater),
+    startup: async (failedLater) => {
+      await webSockets
+      await lifespan.startup(failedLater)
+    },
     shutdown: () => lifespan.shutdown(),
   }
+}
+
+/** What they are made with is a library of 13 files, which applications of the other interfaces never need. */
+async function loadWebSockets(): Promise<WebSockets> {
+  const { WebSockets } = await import('./websockets.ts')
+  return new WebSockets()
 }
 
 function run(
@@ -33,7 +42,7 @@ function run(
   source: RequestSource,
   startResponse: StartResponse,
   state: Readonly<Record<string, unknown>>,
-  webSockets: WebSockets,
+  webSockets: Promise<WebSockets>,
 ): Body | PromiseLike<Body> {
   const { environ, variables } = source
   const isWebSocket = isUpgrade(variables) && variables.upgrade?.toLowerCase() === 'websocket'
@@ -56,7 +65,7 @@ function run(
     scheme: scheme === 'https' ? 'wss' : 'ws',
     subprotocols: subprotocolsOf(environ),
   } as const)
-  return runWebSocket(app, scope, source, startResponse, webSockets)
+  return webSockets.then((opened) => runWebSocket(app, scope, source, startResponse, opened))
 }
 
 function extensionsOf(environ: Environ, isWebSocket: boolean): Record<string, object> {
