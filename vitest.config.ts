@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
@@ -41,6 +42,8 @@ export default defineConfig({
           exclude: [...realServers, ...load, 'test/docker/**', 'test/suites/suites.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
+          // vitest takes one less than there are processors: one of two would have nothing to do.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           sequence: { groupOrder: 0 },
         },
       },

@@ -27,11 +27,20 @@ const NO_NODE = ['protocol', 'gateway']
 
 const MAX_LINES = 400
 
+/** What every process starts with. A package more is time in each start and memory in each worker: load what few need where they do. */
+const STARTS_WITH: Readonly<Record<string, readonly string[]>> = {
+  'cli/main.ts': ['commander', 'msgpackr', 'valibot'],
+  'master/main.ts': ['msgpackr', 'pino', 'valibot'],
+  'worker/main.ts': ['msgpackr', 'pino', 'valibot'],
+}
+
 interface SourceFile {
   readonly path: string
   readonly folder: string
   readonly text: string
   readonly imports: readonly string[]
+  /** Those that do more than name types. */
+  readonly loads: readonly string[]
 }
 
 function sources(): SourceFile[] {
@@ -40,11 +49,13 @@ function sources(): SourceFile[] {
     .map((path) => {
       const text = readFileSync(join(SRC, path), 'utf8')
       const imports = [...text.matchAll(/^(?:import|export)\b[^'"]*?from\s+'([^']+)'|^import\s+'([^']+)'/gm)]
+      const specifierOf = ([, from, bare]: RegExpExecArray): string => from ?? bare ?? ''
       return {
         path,
         folder: folderOf(path),
         text,
-        imports: imports.map(([, from, bare]) => from ?? bare ?? ''),
+        imports: imports.map(specifierOf),
+        loads: imports.filter(([statement]) => !/^\w+ type\b/.test(statement)).map(specifierOf),
       }
     })
 }
@@ -53,15 +64,20 @@ const folderOf = (path: string): string => (path.includes('/') ? (path.split('/'
 
 const FILES = sources()
 
-/** By file: the files of src/ that it imports. */
-const TARGETS: ReadonlyMap<string, readonly string[]> = new Map(
-  FILES.map((file) => [
-    file.path,
-    file.imports
-      .filter((specifier) => specifier.startsWith('.'))
-      .map((specifier) => relative(SRC, resolve(SRC, dirname(file.path), specifier))),
-  ]),
-)
+type Targets = ReadonlyMap<string, readonly string[]>
+
+/** By file: the files of src/ among these imports of it. */
+const targetsOf = (imports: (file: SourceFile) => readonly string[]): Targets =>
+  new Map(
+    FILES.map((file) => [
+      file.path,
+      imports(file)
+        .filter((specifier) => specifier.startsWith('.'))
+        .map((specifier) => relative(SRC, resolve(SRC, dirname(file.path), specifier))),
+    ]),
+  )
+
+const TARGETS = targetsOf(({ imports }) => imports)
 
 test('there are sources to look at', () => {
   expect(FILES.length).toBeGreaterThan(50)
@@ -85,7 +101,7 @@ function isAllowed(from: string, to: string): boolean {
 }
 
 test('the master cannot parse a request even by accident: nothing it reaches could', () => {
-  const reached = new Set(reachableFrom('master/main.ts'))
+  const reached = new Set(reachableFrom('master/main.ts', TARGETS))
   expect(reached.size).toBeGreaterThan(20)
   const parsers = [...reached].filter((path) =>
     ['protocol', 'gateway', 'interfaces', 'worker'].includes(folderOf(path)),
@@ -93,16 +109,29 @@ test('the master cannot parse a request even by accident: nothing it reaches cou
   expect(parsers).toEqual([])
 })
 
-function reachableFrom(start: string): string[] {
+function reachableFrom(start: string, targets: Targets): string[] {
   const reached = new Set<string>()
   const waiting = [start]
   for (let path = waiting.pop(); path !== undefined; path = waiting.pop()) {
     if (reached.has(path)) continue
     reached.add(path)
-    waiting.push(...(TARGETS.get(path) ?? []))
+    waiting.push(...(targets.get(path) ?? []))
   }
   return [...reached]
 }
+
+test.each(Object.entries(STARTS_WITH))('%s starts with no package but %s', (start, packages) => {
+  const loaded = new Set(
+    reachableFrom(
+      start,
+      targetsOf(({ loads }) => loads),
+    ),
+  )
+  const found = FILES.filter(({ path }) => loaded.has(path))
+    .flatMap(({ loads }) => loads)
+    .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))
+  expect([...new Set(found)].sort()).toEqual(packages)
+})
 
 test.each(NO_NODE)('%s imports no module of node', (folder) => {
   const breaches = FILES.filter((file) => file.folder === folder)

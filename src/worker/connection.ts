@@ -326,7 +326,7 @@ export class Connection implements TransportEvents, Carrier {
   #refuseRequest(requestId: number, error: TsgiError, keepConnection: boolean, nowMs: number): void {
     const running = this.#open.get(requestId)
     if (running === undefined) {
-      this.#begin(requestId, [], keepConnection, nowMs).exchange.refuse(error, '')
+      this.#begin(requestId, [], keepConnection, nowMs).refuse(error)
       this.#choke()
     } else {
       running.bodyComplete = true

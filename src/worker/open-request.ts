@@ -40,7 +40,7 @@ export class OpenRequest implements Sink {
   bodyComesLate = false
   /**
    * The peer sees the end of the response by its length, on a protocol that has no other sign than the end of the connection.
-   * Looked at where the response begins before the body is there.
+   * Looked at where the response begins before a body is there of which it is known how much follows.
    */
   endIsKnown = false
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
@@ -51,6 +51,7 @@ export class OpenRequest implements Sink {
   #bodyFailed = false
   wantsBody = true
   #givenUp = false
+  #refused = false
   #exchange: Exchange | undefined
 
   constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
@@ -76,6 +77,12 @@ export class OpenRequest implements Sink {
   get exchange(): Exchange {
     if (this.#exchange === undefined) throw new TypeError('a request without its exchange')
     return this.#exchange
+  }
+
+  /** Its head is not to be understood, and so how much body follows it is not known either. */
+  refuse(error: TsgiError): void {
+    this.#refused = true
+    this.exchange.refuse(error, '')
   }
 
   /** Once: calls the application, or lets the request wait for its turn. */
@@ -133,7 +140,7 @@ export class OpenRequest implements Sink {
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
     const { encoder, keepsConnections } = connection.protocol
-    if (!this.bodyComplete && !keepsConnections) this.endIsKnown = announcesLength(headers)
+    if (!this.bodyComplete && !this.#refused && !keepsConnections) this.endIsKnown = announcesLength(headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
     if (last) connection.responded(this)
   }
