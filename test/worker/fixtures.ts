@@ -12,6 +12,10 @@ function compiled(source: string, line: number): string {
 export const FIXTURES: Readonly<Record<string, string>> = {
   'commonjs/assigned.cjs': `module.exports = () => 'ok'
 `,
+  'commonjs/nothing.js': `const served = () => 'ok'
+`,
+  'commonjs/guarded.js': `if (require.main === module) require('node:http').createServer(() => undefined).listen(3000)
+`,
   'commonjs/export-equals.cts': `const handle = (): string => 'ok'
 export = handle
 `,
@@ -44,6 +48,10 @@ export const application = (): string => Handler.word
   'esm/default.ts': `export default (): string => 'ok'
 `,
   'esm/empty.ts': `export {}
+`,
+  'esm/guarded.mjs': `import http from 'node:http'
+import { pathToFileURL } from 'node:url'
+if (import.meta.url === pathToFileURL(process.argv[1]).href) http.createServer(() => undefined).listen(3000)
 `,
   'esm/enum.ts': `import { Word } from './parts/word-enum.ts'
 

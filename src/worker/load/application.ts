@@ -5,6 +5,7 @@ import { basename, extname, resolve } from 'node:path'
 import { describe, TsgiError } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
 import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
+import { mainGuardOf } from './main-guard.ts'
 import { placeOf } from './syntax-error.ts'
 import { importFile, type TsLoader } from './typescript.ts'
 
@@ -52,7 +53,7 @@ export async function loadApplication(spec: string, settings: LoadSettings): Pro
     if (wanted.name === undefined && (await settings.listened?.()) === true) {
       return { exported: undefined, exportName: '', loader }
     }
-    throw new TsgiError('TSGI_LOAD', missingExport(file, module, wanted.name))
+    throw new TsgiError('TSGI_LOAD', missingExport(wanted, module))
   }
   return { ...(await settle(picked, wanted, file)), loader }
 }
@@ -126,12 +127,15 @@ async function settle(picked: Picked, { call }: Spec, file: string): Promise<Pic
   }
 }
 
-function missingExport(file: string, module: unknown, name: string | undefined): string {
+function missingExport({ path, name }: Spec, module: unknown): string {
+  const file = basename(path)
   const found = `${file} exports ${listExports(module)}`
   if (name === undefined) {
+    const wanted = `${found}; wanted: an export named application, or a default export`
     const [only, ...others] = [...exportsOf(module)].filter(([, value]) => typeof value === 'function')
-    const hint = only !== undefined && others.length === 0 ? `; for ${only[0]} say ${file}:${only[0]}` : ''
-    return `${found}; wanted: an export named application, or a default export${hint}`
+    if (only !== undefined && others.length === 0) return `${wanted}; for ${only[0]} say ${file}:${only[0]}`
+    const guard = mainGuardOf(path)
+    return guard === undefined ? wanted : `${wanted}; what it does only as the main module (${guard}) is not done here`
   }
   const near = nearest(name, exportsOf(module).keys())
   return `${found}; wanted: ${name}${near === undefined ? '' : `; did you mean ${near}?`}`

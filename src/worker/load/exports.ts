@@ -22,6 +22,9 @@ export function exportsOf(module: unknown): ReadonlyMap<string, unknown> {
   if (!exports.has('default') && !types.isModuleNamespaceObject(module) && !isTranspiled(module)) {
     exports.set('default', module)
   }
+  // What CommonJS has where nothing was assigned to it.
+  const only = exports.get('default')
+  if (isBag(only) && Reflect.ownKeys(only).length === 0) exports.delete('default')
   exports.delete('__esModule')
   exports.delete('module.exports')
   return exports
