@@ -1,11 +1,11 @@
 /** The messages of messages.ts as checks: what arrives from another process is read through one of these. */
 
 import * as v from 'valibot'
-import { TsgiError } from './errors.ts'
+import { describe, TsgiError } from './errors.ts'
 import type { MasterMessage, SocketMessage, WorkerBoot, WorkerMessage } from './messages.ts'
 
-const count = v.pipe(v.number(), v.integer(), v.minValue(0))
-const amount = v.pipe(v.number(), v.minValue(0))
+const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0))
+const amount = v.pipe(v.number(), v.finite(), v.minValue(0))
 
 /** Measurements: one that is off is no reason to end a worker that serves. */
 const measured = v.union([v.number(), v.nan()])
@@ -88,6 +88,16 @@ export function checked<T>(who: string, schema: v.GenericSchema<T>): (value: unk
   return (value) => {
     const read = v.safeParse(schema, value)
     if (read.success) return read.output
-    throw new TsgiError('TSGI_PROTOCOL_MALFORMED', `${who} sent an unknown message: ${v.summarize(read.issues)}`)
+    throw new TsgiError(
+      'TSGI_PROTOCOL_MALFORMED',
+      `${who} sent an unknown message: ${read.issues.map(inWords).join('; ')}`,
+    )
   }
+}
+
+function inWords(issue: v.BaseIssue<unknown>): string {
+  const place = v.getDotPath(issue) ?? 'it'
+  return issue.expected === null
+    ? `${place}: ${issue.message}`
+    : `${place}: expected ${issue.expected}, not ${describe(issue.input)}`
 }

@@ -27,7 +27,7 @@ const NO_NODE = ['protocol', 'gateway']
 
 const MAX_LINES = 400
 
-/** What every process starts with. A package more is time in each start and memory in each worker: load what few need where they do. */
+/** What every process starts with. A package more is time in each start and memory in each worker: load what few need where they do. Import statements only. */
 const STARTS_WITH: Readonly<Record<string, readonly string[]>> = {
   'cli/main.ts': ['commander', 'msgpackr', 'valibot'],
   'master/main.ts': ['msgpackr', 'pino', 'valibot'],

@@ -8,7 +8,7 @@ import {
 } from 'node:http'
 import { createServer, type Server } from 'node:net'
 import { asError } from '../errors.ts'
-import { exposeMetrics, type MetricsInput } from '../metrics/expose.ts'
+import type { Exposition, MetricsInput } from '../metrics/expose.ts'
 import type { Admission } from './admission.ts'
 import type { Roster } from './roster.ts'
 import { openService, type Service } from './service.ts'
@@ -43,9 +43,11 @@ export async function openStats({ address, mode, admits }: Endpoint, read: () =>
 
 /** @throws TsgiError TSGI_BIND */
 export async function openMetrics({ address, mode, admits }: Endpoint, read: () => MetricsInput): Promise<Service> {
+  // A library of 76 files, for a master that is to be asked for metrics. Now: they may have been removed by the first request.
+  const { exposeMetrics } = await import('../metrics/expose.ts')
   const servers: HttpServer[] = []
   const create = (): Server => {
-    const server = createHttpServer((request, response) => answer(request, response, read))
+    const server = createHttpServer((request, response) => answer(request, response, () => exposeMetrics(read())))
     // Before Node's own listener, which reads a request first.
     server.prependListener('connection', admits)
     server.maxConnections = MAX_CLIENTS
@@ -64,14 +66,14 @@ export async function openMetrics({ address, mode, admits }: Endpoint, read: () 
   }
 }
 
-function answer(request: IncomingMessage, response: ServerResponse, read: () => MetricsInput): void {
+function answer(request: IncomingMessage, response: ServerResponse, expose: () => Promise<Exposition>): void {
   const path = request.url?.split('?')[0]
   if (request.method !== 'GET' && request.method !== 'HEAD') {
     response.writeHead(405, { Allow: 'GET, HEAD' }).end()
   } else if (path !== '/metrics' && path !== '/') {
     response.writeHead(404, { 'Content-Type': 'text/plain' }).end('The metrics are at /metrics.\n')
   } else {
-    exposeMetrics(read()).then(
+    expose().then(
       ({ text, contentType }) => response.writeHead(200, { 'Content-Type': contentType }).end(text),
       (thrown: unknown) => response.writeHead(500, { 'Content-Type': 'text/plain' }).end(asError(thrown).message),
     )

@@ -1,5 +1,6 @@
 /** From what the workers reported to the text that Prometheus reads. */
 
+import { AggregatorRegistry } from 'prom-client'
 import type { Tick } from '../messages.ts'
 import { COLUMN_COUNT, COUNTER_COLUMNS, HISTOGRAM_COLUMNS } from './columns.ts'
 import { COUNTERS, HISTOGRAMS, MASTER_METRICS, type MasterNumbers, WORKER_GAUGES } from './table.ts'
@@ -27,11 +28,12 @@ interface Sample {
 }
 
 /** The body of an answer to `GET /metrics`, and its Content-Type. */
-export async function exposeMetrics(
-  input: MetricsInput,
-): Promise<{ readonly text: string; readonly contentType: string }> {
-  // 76 files: for a master that is asked for metrics, and for no other.
-  const { AggregatorRegistry } = await import('prom-client')
+export interface Exposition {
+  readonly text: string
+  readonly contentType: string
+}
+
+export async function exposeMetrics(input: MetricsInput): Promise<Exposition> {
   const registry = AggregatorRegistry.aggregate([collectMetrics(input)])
   return { text: await registry.metrics(), contentType: registry.contentType }
 }

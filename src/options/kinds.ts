@@ -30,7 +30,10 @@ export interface Kind<Out, In> {
   readonly choices?: readonly string[]
 }
 
-/** Says that a value cannot be taken. @param words completes "NAME: ..."; without them, "expected ..., not ..." */
+/**
+ * Says that a value cannot be taken. It returns, with a value that nobody reads (valibot's NEVER): several things may be refused.
+ * @param words completes "NAME: ..."; without them, "expected ..., not ..."
+ */
 type Refuse = (words?: string) => never
 
 /** A schema for text, or whatever else `input` takes, read by a function that may refuse. */
@@ -104,7 +107,7 @@ export function count(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Kind<
   }
 }
 
-/** A worker costs 40 MB and more: four digits are a typing error. */
+/** A worker costs 30 MB and more: four digits are a typing error. */
 export const MAX_WORKERS = 1024
 
 export const workerCount: Kind<number, string | number> = {
@@ -209,29 +212,29 @@ export function choice<const Name extends string>(names: readonly [Name, ...Name
     choices: names,
     schema: read(v.custom<Name>(isPresent), (raw, refuse) => {
       if (names.includes(raw)) return raw
-      const close = nearest(String(raw), names)
+      const close = typeof raw === 'string' ? nearest(raw, names) : undefined
       return refuse(close && `there is no ${describe(raw)}; did you mean ${close}?`)
     }),
   }
 }
 
-const FLAG_WORDS: Readonly<Record<string, boolean>> = {
-  '1': true,
-  true: true,
-  yes: true,
-  on: true,
-  '0': false,
-  false: false,
-  no: false,
-  off: false,
-}
+const FLAG_WORDS: ReadonlyMap<string, boolean> = new Map([
+  ['1', true],
+  ['true', true],
+  ['yes', true],
+  ['on', true],
+  ['0', false],
+  ['false', false],
+  ['no', false],
+  ['off', false],
+])
 
 export const flag: Kind<boolean, string | boolean> = {
   placeholder: '',
   expected: 'true or false',
   schema: read(v.union([v.string(), v.boolean()]), (raw, refuse) => {
     if (typeof raw === 'boolean') return raw
-    return FLAG_WORDS[raw.trim().toLowerCase()] ?? refuse()
+    return FLAG_WORDS.get(raw.trim().toLowerCase()) ?? refuse()
   }),
 }
 

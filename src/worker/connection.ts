@@ -200,7 +200,7 @@ export class Connection implements TransportEvents, Carrier {
     }
     if (this.#open.size > 0) return
     if (request.bodyComplete) this.#transport.end()
-    else this.#linger(request.endIsKnown ? 'after the body' : 'now')
+    else this.#linger(request.tellsItsEnd ? 'after the body' : 'now')
   }
 
   /** The response broke off: only the end of the connection says so, and that has to wait for the other requests on it. */
@@ -262,8 +262,8 @@ export class Connection implements TransportEvents, Carrier {
 
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
-    // It was to end with the body, for a peer that goes on sending. This one waits, perhaps for that end.
-    if (this.#state === 'lingering' && this.#late?.stalled() === true) this.#linger('now')
+    // It was to end with the body, for a peer that goes on sending. This one waits, perhaps for that end; or no time is left.
+    if (this.#state === 'lingering' && (this.#host.draining || this.#late?.stalled() === true)) this.#linger('now')
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests

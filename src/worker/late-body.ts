@@ -42,7 +42,7 @@ export class LateBody {
     } catch (error) {
       // Only who reads this body is concerned: the response is out, and the connection about to close.
       this.#input.fail(error)
-      return 'all'
+      return 'more'
     }
   }
 

@@ -39,10 +39,10 @@ export class OpenRequest implements Sink {
   /** Where the connection stays open for it alone. */
   bodyComesLate = false
   /**
-   * The peer sees the end of the response by its length, on a protocol that has no other sign than the end of the connection.
+   * The peer sees by the head where the response ends, on a protocol that has no other sign than the end of the connection.
    * Looked at where the response begins before a body is there of which it is known how much follows.
    */
-  endIsKnown = false
+  tellsItsEnd = false
   /** No gateway protocol carries a 103: nginx and Apache take it for the final status. */
   readonly earlyHints = undefined
   /** The application was called, or waits for its turn. */
@@ -79,7 +79,7 @@ export class OpenRequest implements Sink {
     return this.#exchange
   }
 
-  /** Its head is not to be understood, and so how much body follows it is not known either. */
+  /** Its head was not read to its end, and so how much body follows it is not known either. */
   refuse(error: TsgiError): void {
     this.#refused = true
     this.exchange.refuse(error, '')
@@ -140,7 +140,7 @@ export class OpenRequest implements Sink {
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
     const { encoder, keepsConnections } = connection.protocol
-    if (!this.bodyComplete && !this.#refused && !keepsConnections) this.endIsKnown = announcesLength(headers)
+    if (!this.bodyComplete && !this.#refused && !keepsConnections) this.tellsItsEnd = hasKnownEnd(status, headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
     if (last) connection.responded(this)
   }
@@ -169,5 +169,6 @@ export class OpenRequest implements Sink {
   }
 }
 
-const announcesLength = (headers: HeaderList): boolean =>
-  headers.some(([name]) => name.toLowerCase() === 'content-length')
+/** By its length; a 204 and a 304 have no body (RFC 9110 sections 15.3.5 and 15.4.5). */
+const hasKnownEnd = (status: string, headers: HeaderList): boolean =>
+  /^(?:204|304)\b/.test(status) || headers.some(([name]) => name.toLowerCase() === 'content-length')

@@ -36,7 +36,8 @@ export class SocketTransport implements Transport {
   readonly #onEnd = (): void => {
     if (this.#lingering === undefined) this.#events.peerEnded()
     else this.end()
-    if (this.#ended) this.#socket.destroy()
+    // Not at once: of what was written some may still wait to go out.
+    if (this.#ended) this.#socket.destroySoon()
   }
 
   readonly #onDrain = (): void => this.#events.drained()

@@ -115,7 +115,7 @@ test('a choice that was mistyped names the one that was meant', () => {
 test('a flag is true or false in the words that people use', () => {
   for (const raw of [true, 'true', '1', 'yes', 'ON']) expect(accepted(flag, raw)).toBe(true)
   for (const raw of [false, 'false', '0', 'no', 'off']) expect(accepted(flag, raw)).toBe(false)
-  expect(refused(flag, 'maybe')).toContain('true or false')
+  for (const raw of ['maybe', 'constructor', '__proto__']) expect(refused(flag, raw)).toContain('true or false')
 })
 
 test('text is not empty', () => {

@@ -4,6 +4,7 @@ import { cpSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { runTsgi } from '../cli/run-tsgi.ts'
+import { freePort } from '../support/ports.ts'
 import { childPids } from '../support/proc.ts'
 import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
@@ -66,4 +67,28 @@ test('a reload refuses another version and the old workers go on; a worker that 
     /worker 1 \(pid none\) died: it could not be started: the files of tsgi \S+, which runs, are gone/,
   )
   expect(server.lines.filter((line) => line.includes('something in the application'))).toEqual([])
+})
+
+test('metrics are served on where all files of tsgi and its packages are gone', async () => {
+  const folder = install()
+  const port = await freePort()
+  const metrics = ['--metrics', `127.0.0.1:${port}`]
+  const server = startServer({
+    name: 'tsgi',
+    command: process.execPath,
+    args: [
+      join(folder, 'dist', 'cli', 'main.js'),
+      'serve',
+      join(folder, 'app.mjs'),
+      '--uwsgi',
+      join(folder, 'a.sock'),
+      ...metrics,
+    ],
+    env: { NODE_ENV: 'production' },
+  })
+  await server.waitForLog(/"msg":"ready/)
+  for (const name of ['dist', 'package.json', 'node_modules']) rmSync(join(folder, name), { recursive: true })
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`)
+  expect(response.status).toBe(200)
+  expect(await response.text()).toContain('tsgi_workers')
 })

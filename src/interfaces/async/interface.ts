@@ -21,6 +21,8 @@ interface AsyncInterface {
 export function asyncInterface(app: AsyncApp): AsyncInterface {
   const lifespan = new Lifespan(app)
   const webSockets = loadWebSockets()
+  // The startup says so, or the first WebSocket: an application that was only converted may have neither.
+  webSockets.catch(() => undefined)
   return {
     handler: (source, startResponse) => run(app, source, startResponse, lifespan.state, webSockets),
     startup: async (failedLater) => {
