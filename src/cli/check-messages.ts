@@ -1,6 +1,6 @@
 /** What `tsgi check --request` and the process that asks the application say to each other. */
 
-import * as v from 'valibot'
+import { z } from 'zod/v3'
 import { checked } from '../message-schemas.ts'
 
 export interface CheckOrder {
@@ -26,26 +26,26 @@ export type CheckAnswer =
   | { readonly kind: 'done'; readonly requests: readonly CheckedRequest[] }
   | { readonly kind: 'failed'; readonly message: string }
 
-const texts = v.array(v.string())
+const texts = z.array(z.string())
 
-const request: v.GenericSchema<CheckedRequest> = v.strictObject({
-  path: v.string(),
-  status: v.string(),
-  bytes: v.number(),
-  durationMs: v.number(),
+const request: z.ZodType<CheckedRequest> = z.strictObject({
+  path: z.string(),
+  status: z.string(),
+  bytes: z.number(),
+  durationMs: z.number(),
   problems: texts,
   warnings: texts,
 })
 
-const order: v.GenericSchema<CheckOrder> = v.strictObject({
-  application: v.string(),
-  options: v.record(v.string(), v.unknown()),
+const order: z.ZodType<CheckOrder> = z.strictObject({
+  application: z.string(),
+  options: z.record(z.string(), z.unknown()),
   paths: texts,
 })
 
-const answer: v.GenericSchema<CheckAnswer> = v.variant('kind', [
-  v.strictObject({ kind: v.literal('done'), requests: v.array(request) }),
-  v.strictObject({ kind: v.literal('failed'), message: v.string() }),
+const answer: z.ZodType<CheckAnswer> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('done'), requests: z.array(request) }),
+  z.strictObject({ kind: z.literal('failed'), message: z.string() }),
 ])
 
 /** @throws TsgiError TSGI_PROTOCOL_MALFORMED */

@@ -79,7 +79,7 @@ function isPretty({ format, file }: LogOptions): boolean {
   return file === undefined && process.stderr.isTTY === true && process.env['NODE_ENV'] !== 'production'
 }
 
-/** Where somebody reads along: 29 files that neither the master nor a worker of a service needs. */
+/** Where somebody reads along: 29 files that no service needs. CommonJS, of the types that it declares. */
 const loadPretty = (): typeof import('pino-pretty') => createRequire(import.meta.url)('pino-pretty')
 
 /** Fields that the message says in words. */

@@ -1,6 +1,6 @@
 /** What is said over the control socket: one command a connection, then progress, then one outcome. Framed as channel.ts says. */
 
-import * as v from 'valibot'
+import { z } from 'zod/v3'
 import { checked } from '../message-schemas.ts'
 import { MAX_WORKERS } from '../options/kinds.ts'
 
@@ -41,22 +41,19 @@ export type ControlOutcome =
 
 export type ControlReply = { readonly kind: 'progress'; readonly text: string } | ControlOutcome
 
-const command: v.GenericSchema<ControlCommand> = v.variant('command', [
-  v.strictObject({ command: v.picklist(['status', 'workers', 'reload', 'stop', 'reopen-logs', 'ping']) }),
-  v.strictObject({
-    command: v.literal('scale'),
-    workers: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(MAX_WORKERS)),
-  }),
+const command: z.ZodType<ControlCommand> = z.discriminatedUnion('command', [
+  z.strictObject({ command: z.enum(['status', 'workers', 'reload', 'stop', 'reopen-logs', 'ping']) }),
+  z.strictObject({ command: z.literal('scale'), workers: z.number().int().min(1).max(MAX_WORKERS) }),
 ])
 
-const reply: v.GenericSchema<ControlReply> = v.variant('kind', [
-  v.strictObject({ kind: v.literal('progress'), text: v.string() }),
-  v.strictObject({ kind: v.literal('ok'), result: v.record(v.string(), v.unknown()) }),
-  v.strictObject({
-    kind: v.literal('failed'),
-    message: v.string(),
-    stack: v.string(),
-    exitCode: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(255)),
+const reply: z.ZodType<ControlReply> = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('progress'), text: z.string() }),
+  z.strictObject({ kind: z.literal('ok'), result: z.record(z.string(), z.unknown()) }),
+  z.strictObject({
+    kind: z.literal('failed'),
+    message: z.string(),
+    stack: z.string(),
+    exitCode: z.number().int().min(1).max(255),
   }),
 ])
 

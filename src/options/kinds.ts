@@ -1,11 +1,11 @@
 /**
  * How a value of each kind is written, on the command line (always text) and in a configuration file (text, number, ...),
- * and what it becomes. Every kind is a valibot schema with the words that help and messages need.
+ * and what it becomes. Every kind is a zod schema with the words that help and messages need.
  */
 
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
-import * as v from 'valibot'
+import { z } from 'zod/v3'
 import { describe } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { ADDRESS_FORMS, formatAddress, parseAddress } from './address.ts'
@@ -17,7 +17,7 @@ export interface Kind<Out, In> {
   readonly placeholder: string
   /** Completes "expected ...". */
   readonly expected: string
-  readonly schema: v.GenericSchema<In, Out>
+  readonly schema: z.ZodType<Out, z.ZodTypeDef, In>
   /** The value of an option that is given nowhere and has no default. */
   readonly absent?: Out
   /** The flag may be repeated; one environment variable holds several, cut by `separator`. */
@@ -31,26 +31,26 @@ export interface Kind<Out, In> {
 }
 
 /**
- * Says that a value cannot be taken. It returns, with a value that nobody reads (valibot's NEVER): several things may be refused.
+ * Says that a value cannot be taken. It returns, with a value that nobody reads (zod's NEVER): several things may be refused.
  * @param words completes "NAME: ..."; without them, "expected ..., not ..."
  */
 type Refuse = (words?: string) => never
 
 /** A schema for text, or whatever else `input` takes, read by a function that may refuse. */
 function read<Out, In>(
-  input: v.GenericSchema<In>,
+  input: z.ZodType<In>,
   convert: (raw: In, refuse: Refuse) => Out,
-): v.GenericSchema<In, Out> {
-  const conversion = v.rawTransform<In, Out>(({ dataset, addIssue, NEVER }) =>
-    convert(dataset.value, (words = '') => {
-      addIssue({ message: words })
-      return NEVER
+): z.ZodType<Out, z.ZodTypeDef, In> {
+  return input.transform((raw, context) =>
+    convert(raw, (words) => {
+      // In `params`: zod puts its own words where a message is empty.
+      context.addIssue({ code: 'custom', params: { words } })
+      return z.NEVER
     }),
   )
-  return v.pipe(input, conversion)
 }
 
-const textOrNumber = v.union([v.string(), v.number()])
+const textOrNumber = z.union([z.string(), z.number()])
 
 const MS_PER_UNIT: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
@@ -115,8 +115,8 @@ export const workerCount: Kind<number, string | number> = {
   expected: `auto, or a whole number from 1 to ${MAX_WORKERS}`,
   schema: read(textOrNumber, (raw, refuse) => {
     if (raw === 'auto') return allowedCpus()
-    const number = v.safeParse(count(1, MAX_WORKERS).schema, raw)
-    return number.success ? number.output : refuse()
+    const number = count(1, MAX_WORKERS).schema.safeParse(raw)
+    return number.success ? number.data : refuse()
   }),
 }
 
@@ -139,7 +139,7 @@ export const octalMode: Kind<number, string | number> = {
 export const address: Kind<string, string> = {
   placeholder: 'ADDR',
   expected: `an address: ${ADDRESS_FORMS}`,
-  schema: read(v.string(), (raw, refuse) => {
+  schema: read(z.string(), (raw, refuse) => {
     const parsed = parseAddress(raw.trim())
     return typeof parsed === 'string' ? refuse(parsed) : formatAddress(parsed)
   }),
@@ -154,7 +154,7 @@ export const address: Kind<string, string> = {
 export const cidr: Kind<string, string> = {
   placeholder: 'CIDR',
   expected: 'a network or an address, such as 10.0.0.0/8, 192.0.2.7 or fd00::/8',
-  schema: read(v.string(), (raw, refuse) => {
+  schema: read(z.string(), (raw, refuse) => {
     const [ip = '', prefix, ...rest] = raw.trim().split('/')
     const bits = { 0: -1, 4: 32, 6: 128 }[isIP(ip)] ?? -1
     if (bits < 0 || rest.length > 0) return refuse()
@@ -168,7 +168,7 @@ export const cidr: Kind<string, string> = {
 export const text: Kind<string, string> = {
   placeholder: 'TEXT',
   expected: 'text that is not empty',
-  schema: read(v.string(), (raw, refuse) => (raw.trim() === '' || raw.includes('\0') ? refuse() : raw)),
+  schema: read(z.string(), (raw, refuse) => (raw.trim() === '' || raw.includes('\0') ? refuse() : raw)),
 }
 
 /** A file or folder. */
@@ -196,13 +196,13 @@ export function account(placeholder: 'USER' | 'GROUP'): Kind<string, string | nu
 export const urlPrefix: Kind<string, string> = {
   placeholder: 'PATH',
   expected: 'a path prefix such as /shop, without a slash at its end',
-  schema: read(v.string(), (raw, refuse) => (/^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse())),
+  schema: read(z.string(), (raw, refuse) => (/^\/[^?#\s]*[^/?#\s]$/.test(raw) && !raw.includes('//') ? raw : refuse())),
 }
 
 export const nameValue: Kind<string, string> = {
   placeholder: 'NAME=VALUE',
   expected: 'a variable and its value, as in NAME=VALUE',
-  schema: read(v.string(), (raw, refuse) => (/^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(raw) ? raw : refuse())),
+  schema: read(z.string(), (raw, refuse) => (/^[A-Za-z_][A-Za-z0-9_]*=[^\0]*$/.test(raw) ? raw : refuse())),
 }
 
 export function choice<const Name extends string>(names: readonly [Name, ...Name[]]): Kind<Name, Name> {
@@ -210,7 +210,7 @@ export function choice<const Name extends string>(names: readonly [Name, ...Name
     placeholder: 'NAME',
     expected: `one of ${names.join(', ')}`,
     choices: names,
-    schema: read(v.custom<Name>(isPresent), (raw, refuse) => {
+    schema: read(z.custom<Name>(isPresent), (raw, refuse) => {
       if (names.includes(raw)) return raw
       const close = typeof raw === 'string' ? nearest(raw, names) : undefined
       return refuse(close && `there is no ${describe(raw)}; did you mean ${close}?`)
@@ -232,7 +232,7 @@ const FLAG_WORDS: ReadonlyMap<string, boolean> = new Map([
 export const flag: Kind<boolean, string | boolean> = {
   placeholder: '',
   expected: 'true or false',
-  schema: read(v.union([v.string(), v.boolean()]), (raw, refuse) => {
+  schema: read(z.union([z.string(), z.boolean()]), (raw, refuse) => {
     if (typeof raw === 'boolean') return raw
     return FLAG_WORDS.get(raw.trim().toLowerCase()) ?? refuse()
   }),
@@ -250,7 +250,7 @@ export function optional<Out, In>(kind: Kind<Out, In>): Kind<Out | undefined, In
 
 /** Given as often as wanted; in a file an array, or one alone. */
 export function list<Out, In>(kind: Kind<Out, In>, separator = /[\s,]+/): Kind<readonly Out[], In | readonly In[]> {
-  const input = v.custom<In | readonly In[]>(isPresent)
+  const input = z.custom<In | readonly In[]>(isPresent)
   const schema = read(input, (raw, refuse) =>
     (isMany(raw) ? raw : [raw]).flatMap((item) => readItem(kind, item, refuse)),
   )
@@ -290,7 +290,7 @@ type VariableRecord = Readonly<Record<string, string | number | boolean | undefi
 /** Lists of NAME=VALUE may be an object in a file: `env: { NAME: 'VALUE' }`, where `undefined` is no variable. */
 export function variables(): Kind<readonly string[], string | readonly string[] | VariableRecord> {
   const many = list(nameValue, /\n+/)
-  const input = v.custom<string | readonly string[] | VariableRecord>(isPresent)
+  const input = z.custom<string | readonly string[] | VariableRecord>(isPresent)
   const schema = read(input, (raw, refuse) => {
     const isRecord = typeof raw === 'object' && !Array.isArray(raw)
     const pairs = isRecord ? Object.entries(raw).flatMap(([name, value]) => readPair(name, value, refuse)) : raw
@@ -315,11 +315,12 @@ type ReadValue<Out> =
 
 /** Reads a value of unknown type; the problems complete "NAME: ...". */
 export function readValue<Out, In>(kind: Kind<Out, In>, raw: unknown): ReadValue<Out> {
-  const result = v.safeParse(kind.schema, raw)
-  if (result.success) return { ok: true, value: result.output }
-  // What the library says of types is replaced: an operator reads it.
-  const problems = result.issues.map(({ kind: origin, message }) =>
-    origin === 'transformation' && message !== '' ? message : `expected ${kind.expected}, not ${describe(raw)}`,
-  )
+  const result = kind.schema.safeParse(raw)
+  if (result.success) return { ok: true, value: result.data }
+  // What zod says of types is replaced: an operator reads it.
+  const problems = result.error.issues.map((issue) => {
+    const words: unknown = issue.code === 'custom' ? issue.params?.['words'] : undefined
+    return typeof words === 'string' ? words : `expected ${kind.expected}, not ${describe(raw)}`
+  })
   return { ok: false, problems }
 }
