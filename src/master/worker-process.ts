@@ -119,8 +119,14 @@ export class WorkerProcess {
   }
 }
 
+/**
+ * The young generation begins with 8 MB. V8's own beginning is one, which grows by what survives while modules load: where few are
+ * loaded it stays small, is collected the more often, and a request costs a tenth more CPU. 16 MB brought nothing more.
+ */
+const YOUNG_GENERATION = '--min-semi-space-size=8'
+
 export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerProcess {
-  const child = spawn(process.execPath, nodeArguments(start.main, start.identity), {
+  const child = spawn(process.execPath, [YOUNG_GENERATION, ...nodeArguments(start.main, start.identity)], {
     stdio: ['ignore', start.stdout ?? 'inherit', 'inherit', 'pipe', 'ipc'],
     env: start.environment,
     ...(start.cwd === undefined ? {} : { cwd: start.cwd }),
