@@ -107,7 +107,7 @@ export function count(minimum: number, maximum = Number.MAX_SAFE_INTEGER): Kind<
   }
 }
 
-/** A worker costs 30 MB and more: four digits are a typing error. */
+/** A worker costs 40 MB and more: four digits are a typing error. */
 export const MAX_WORKERS = 1024
 
 export const workerCount: Kind<number, string | number> = {
