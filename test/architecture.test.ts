@@ -28,8 +28,8 @@ const NO_NODE = ['protocol', 'gateway']
 const MAX_LINES = 400
 
 /**
- * What every process starts with. A package more is time in each start and memory in each worker: load what few need where they do, and of zod
- * the form that does not bring its messages in 50 languages (95 files, 10 MB). Import statements only.
+ * What every process starts with. A package more is time in each start and memory in each worker: load what few need where they
+ * do, and of zod the form that does not bring its messages in 50 languages (95 files, 10 MB). Import statements only.
  */
 const STARTS_WITH: Readonly<Record<string, readonly string[]>> = {
   'cli/main.ts': ['commander', 'msgpackr', 'zod/v3'],
@@ -81,6 +81,7 @@ const targetsOf = (imports: (file: SourceFile) => readonly string[]): Targets =>
   )
 
 const TARGETS = targetsOf(({ imports }) => imports)
+const LOADED = targetsOf(({ loads }) => loads)
 
 test('there are sources to look at', () => {
   expect(FILES.length).toBeGreaterThan(50)
@@ -124,12 +125,7 @@ function reachableFrom(start: string, targets: Targets): string[] {
 }
 
 test.each(Object.entries(STARTS_WITH))('%s starts with no package but %s', (start, packages) => {
-  const loaded = new Set(
-    reachableFrom(
-      start,
-      targetsOf(({ loads }) => loads),
-    ),
-  )
+  const loaded = new Set(reachableFrom(start, LOADED))
   const found = FILES.filter(({ path }) => loaded.has(path))
     .flatMap(({ loads }) => loads)
     .filter((specifier) => !specifier.startsWith('.') && !specifier.startsWith('node:'))

@@ -8,8 +8,14 @@ export function isBodyless(method: string, code: number): boolean {
   return method === 'HEAD' || code === 204 || code === 205 || code === 304
 }
 
-const withoutContentLength = (headers: HeaderList): HeaderList =>
-  headers.filter(([name]) => name.toLowerCase() !== 'content-length')
+const isContentLength = ([name]: HeaderList[number]): boolean => name.toLowerCase() === 'content-length'
+
+const withoutContentLength = (headers: HeaderList): HeaderList => headers.filter((header) => !isContentLength(header))
+
+/** Whether the head says where the response ends, to whatever request but HEAD: no end of the connection is needed for that. */
+export function tellsItsEnd(status: string, headers: HeaderList): boolean {
+  return isBodyless('GET', Number(status.slice(0, 3))) || headers.some(isContentLength)
+}
 
 /**
  * The headers that go out.

@@ -43,7 +43,7 @@ export async function openStats({ address, mode, admits }: Endpoint, read: () =>
 
 /** @throws TsgiError TSGI_BIND */
 export async function openMetrics({ address, mode, admits }: Endpoint, read: () => MetricsInput): Promise<Service> {
-  // A library of 76 files, for a master that is to be asked for metrics. Now: they may have been removed by the first request.
+  // A library of 76 files, which only a master with metrics needs. Here and not with the first request: they may be gone by then.
   const { exposeMetrics } = await import('../metrics/expose.ts')
   const servers: HttpServer[] = []
   const create = (): Server => {

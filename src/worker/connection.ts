@@ -14,7 +14,7 @@ import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { holdsBack, UNUSED_MS } from './hold-back.ts'
 import { LateBody } from './late-body.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
@@ -393,7 +393,7 @@ export class Connection implements TransportEvents, Carrier {
     this.#linger('now')
   }
 
-  #linger(ends: 'now' | 'after the body'): void {
+  #linger(ends: LingerEnd): void {
     this.#state = 'lingering'
     this.#transport.linger(this.#host.lingerTimeoutMs, ends)
   }

@@ -8,7 +8,7 @@ import { readSync } from 'node:fs'
 import type { Socket } from 'node:net'
 import { adopt, type RawHandle } from './raw-handle.ts'
 import { SocketTransport, writeNow } from './socket-transport.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 
 /** As large as the largest uwsgi packet. One for all connections: a read and what is made of it happen in one turn. */
 const readBuffer = Buffer.allocUnsafeSlow(65_536 + 4)
@@ -105,7 +105,7 @@ export class HandleTransport implements Transport {
     this.#events.closed()
   }
 
-  linger(timeoutMs: number, ends: 'now' | 'after the body'): void {
+  linger(timeoutMs: number, ends: LingerEnd): void {
     if (!this.#closed) this.#adopted().linger(timeoutMs, ends)
   }
 

@@ -3,6 +3,7 @@
 import type { HeaderList, Upgraded } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
+import { tellsItsEnd } from '../gateway/response-rules.ts'
 import type { Sink } from '../gateway/sink.ts'
 import type { Params, Protocol } from '../protocol/codec.ts'
 import { BODY_CUT, bodyStalled, clientLeft } from './connection-errors.ts'
@@ -140,7 +141,7 @@ export class OpenRequest implements Sink {
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
     const { encoder, keepsConnections } = connection.protocol
-    if (!this.bodyComplete && !this.#refused && !keepsConnections) this.tellsItsEnd = hasKnownEnd(status, headers)
+    if (!this.bodyComplete && !this.#refused && !keepsConnections) this.tellsItsEnd = tellsItsEnd(status, headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
     if (last) connection.responded(this)
   }
@@ -168,7 +169,3 @@ export class OpenRequest implements Sink {
     this.exchange.abort(clientLeft())
   }
 }
-
-/** By its length; a 204 and a 304 have no body (RFC 9110 sections 15.3.5 and 15.4.5). */
-const hasKnownEnd = (status: string, headers: HeaderList): boolean =>
-  /^(?:204|304)\b/.test(status) || headers.some(([name]) => name.toLowerCase() === 'content-length')

@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls'
 import { letFlow } from '../interfaces/let-flow.ts'
 import { breakOff } from './break-off.ts'
 import { handleOf, type RawHandle, takeHandle } from './raw-handle.ts'
-import type { Transport, TransportEvents } from './transport.ts'
+import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 
 export class SocketTransport implements Transport {
   readonly #socket: Socket
@@ -35,7 +35,7 @@ export class SocketTransport implements Transport {
 
   readonly #onEnd = (): void => {
     if (this.#lingering === undefined) this.#events.peerEnded()
-    else this.end()
+    else this.#ended = true
     // Not at once: of what was written some may still wait to go out.
     if (this.#ended) this.#socket.destroySoon()
   }
@@ -79,7 +79,7 @@ export class SocketTransport implements Transport {
     this.#socket.destroySoon()
   }
 
-  linger(timeoutMs: number, ends: 'now' | 'after the body'): void {
+  linger(timeoutMs: number, ends: LingerEnd): void {
     if (this.#ended) return
     if (timeoutMs === 0) {
       this.end()

@@ -15,6 +15,9 @@ export interface TransportEvents {
   closed(): void
 }
 
+/** When our side of a lingering connection ends. */
+export type LingerEnd = 'now' | 'after the body'
+
 export interface Transport {
   /** Queues the bytes, or hands them to the kernel at once. Never throws: a broken connection shows as `closed`. */
   write(bytes: Uint8Array): void
@@ -30,7 +33,7 @@ export interface Transport {
    *
    * @param ends our side of the connection: at once, or with `end()` when the body is there. May be called again, for `now`.
    */
-  linger(timeoutMs: number, ends: 'now' | 'after the body'): void
+  linger(timeoutMs: number, ends: LingerEnd): void
   /** The peer shall see that something broke: RST on TCP; a Unix socket has no such signal. */
   reset(): void
   /** Gives the connection away as a socket in its usual, flowing form; no event is reported any more. */

@@ -6,7 +6,7 @@ import { expect, test } from 'vitest'
 import { runTsgi } from '../cli/run-tsgi.ts'
 import { freePort } from '../support/ports.ts'
 import { childPids } from '../support/proc.ts'
-import { startServer } from '../support/server-process.ts'
+import { type ServerProcess, startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
@@ -21,6 +21,19 @@ function install(): string {
   return folder
 }
 
+/** Ready, and of one worker. */
+async function serve(folder: string, ...args: string[]): Promise<ServerProcess> {
+  const listener = ['--uwsgi', join(folder, 'a.sock'), '--workers', '1']
+  const server = startServer({
+    name: 'tsgi',
+    command: process.execPath,
+    args: [join(folder, 'dist', 'cli', 'main.js'), 'serve', join(folder, 'app.mjs'), ...listener, ...args],
+    env: { NODE_ENV: 'production' },
+  })
+  await server.waitForLog(/"msg":"ready/)
+  return server
+}
+
 function edit(file: string, from: string | RegExp, to: string): void {
   const before = readFileSync(file, 'utf8')
   const after = before.replace(from, to)
@@ -31,14 +44,7 @@ function edit(file: string, from: string | RegExp, to: string): void {
 test('a reload refuses another version and the old workers go on; a worker that has to be replaced is, and what is wrong is said', async () => {
   const folder = install()
   const control = join(folder, 'c.sock')
-  const sockets = ['--uwsgi', join(folder, 'a.sock'), '--control', control]
-  const server = startServer({
-    name: 'tsgi',
-    command: process.execPath,
-    args: [join(folder, 'dist', 'cli', 'main.js'), 'serve', join(folder, 'app.mjs'), '--workers', '1', ...sockets],
-    env: { NODE_ENV: 'production' },
-  })
-  await server.waitForLog(/"msg":"ready/)
+  const server = await serve(folder, '--control', control)
   const [first] = childPids(server.pid)
 
   edit(join(folder, 'package.json'), /"version": "[^"]+"/, '"version": "9.9.9"')
@@ -72,21 +78,7 @@ test('a reload refuses another version and the old workers go on; a worker that 
 test('metrics are served on where all files of tsgi and its packages are gone', async () => {
   const folder = install()
   const port = await freePort()
-  const metrics = ['--metrics', `127.0.0.1:${port}`]
-  const server = startServer({
-    name: 'tsgi',
-    command: process.execPath,
-    args: [
-      join(folder, 'dist', 'cli', 'main.js'),
-      'serve',
-      join(folder, 'app.mjs'),
-      '--uwsgi',
-      join(folder, 'a.sock'),
-      ...metrics,
-    ],
-    env: { NODE_ENV: 'production' },
-  })
-  await server.waitForLog(/"msg":"ready/)
+  await serve(folder, '--metrics', `127.0.0.1:${port}`)
   for (const name of ['dist', 'package.json', 'node_modules']) rmSync(join(folder, name), { recursive: true })
   const response = await fetch(`http://127.0.0.1:${port}/metrics`)
   expect(response.status).toBe(200)

@@ -1,4 +1,4 @@
-/** Applications that answer first and then read what they were sent: 202, and the work afterwards. */
+/** Applications that answer first and then read what they were sent, 202 and the work afterwards; and how such connections end. */
 
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -32,12 +32,19 @@ http.createServer((request, response) => {
   setImmediate(() => response.end())
 }).listen(3000)`
 
-/** Sends a body but for its last bytes, and has the response, which says `accepted`. */
-async function answered(protocol: 'uwsgi' | 'scgi' | 'fastcgi', target = '/') {
+type Protocol = 'uwsgi' | 'scgi' | 'fastcgi'
+
+async function serve(protocol: Protocol, ...args: string[]) {
   const cwd = tempDir('tsgi-late-')
   const path = join(cwd, 'app.sock')
   writeFileSync(join(cwd, 'app.mjs'), code)
-  const tsgi = await startTsgi({ app: 'app.mjs', cwd, args: [`--${protocol}`, path, '--workers', '1'] })
+  const tsgi = await startTsgi({ app: 'app.mjs', cwd, args: [`--${protocol}`, path, '--workers', '1', ...args] })
+  return { tsgi, path }
+}
+
+/** Sends a body but for its last bytes, and has the response, which says `accepted`. */
+async function answered(protocol: Protocol, target = '/') {
+  const { tsgi, path } = await serve(protocol)
   const bytes = encodeAsk({ protocol, path: target, body: Buffer.alloc(BODY_BYTES, 'x') })
   const socket = connect({ path, allowHalfOpen: true })
   const ended = once(socket, 'end')
@@ -113,10 +120,7 @@ describe.each(['uwsgi', 'scgi'] as const)('over %s, behind an early response, th
 })
 
 test('with --half-close ignore a client that has ended its side and reads late gets what still waited to go out', async () => {
-  const cwd = tempDir('tsgi-late-')
-  const path = join(cwd, 'app.sock')
-  writeFileSync(join(cwd, 'app.mjs'), code)
-  await startTsgi({ app: 'app.mjs', cwd, args: ['--uwsgi', path, '--workers', '1', '--half-close', 'ignore'] })
+  const { path } = await serve('uwsgi', '--half-close', 'ignore')
   // Of some of these the kernel takes all but a little.
   const sizes = Array.from({ length: 40 }, (_, index) => 140_000 + index * 6_000)
   const sockets = sizes.map((size) => {

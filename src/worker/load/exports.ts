@@ -23,8 +23,8 @@ export function exportsOf(module: unknown): ReadonlyMap<string, unknown> {
     exports.set('default', module)
   }
   // What CommonJS has where nothing was assigned to it.
-  const only = exports.get('default')
-  if (isBag(only) && Reflect.ownKeys(only).length === 0) exports.delete('default')
+  const byDefault = exports.get('default')
+  if (isBag(byDefault) && Reflect.ownKeys(byDefault).length === 0) exports.delete('default')
   exports.delete('__esModule')
   exports.delete('module.exports')
   return exports
