@@ -42,6 +42,8 @@ export interface ConnectionHost<Connection> {
   protocolError(connection: Connection, error: Error): void
   /** Sends the descriptor away. @param sent tells when it is gone */
   handOver(connection: Connection, handle: RawHandle, highestId: number, sent: () => void): void
+  /** Its last response is out: it takes no place of a request any more. */
+  lingers(connection: Connection): void
   closed(connection: Connection): void
 }
 

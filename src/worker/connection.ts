@@ -7,13 +7,13 @@ import type { Upgraded } from '../application.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
-import { RequestsById } from '../protocol/requests-by-id.ts'
 import { clientLeft, silent, truncated } from './connection-errors.ts'
 import type { ConnectionHost, ConnectionStart, ConnectionState } from './connection-host.ts'
 import { beginning, FirstBytes, mistaken } from './first-bytes.ts'
 import { holdsBack, UNUSED_MS } from './hold-back.ts'
 import { LateBody } from './late-body.ts'
 import { type Carrier, OpenRequest } from './open-request.ts'
+import { OpenRequests } from './open-requests.ts'
 import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
@@ -30,8 +30,7 @@ export class Connection implements TransportEvents, Carrier {
   /** How a head began that came in pieces: should it turn out to be of another protocol, its first bytes tell which. */
   #begun: Uint8Array | undefined
   readonly #transport: Transport
-  /** The requests whose response is not complete; one at most, save on multiplexed FastCGI. */
-  readonly #open = new RequestsById<OpenRequest>()
+  readonly #open = new OpenRequests()
   /** Since when the peer owes us something: the rest of a head or of a body. Undefined before its first byte and the first sweep. */
   #waitingSinceMs: number | undefined
   #requests = 0
@@ -66,6 +65,11 @@ export class Connection implements TransportEvents, Carrier {
 
   get over(): boolean {
     return this.#state === 'over'
+  }
+
+  /** Its response is out: what it still takes is patience. */
+  get lingering(): boolean {
+    return this.#state === 'lingering'
   }
 
   /** It is read from and answered on. */
@@ -123,7 +127,7 @@ export class Connection implements TransportEvents, Carrier {
   peerEnded(): void {
     if (this.over) return
     if (this.#open.size === 0) {
-      if (this.#decoder?.owing ?? this.#midRequest) this.#host.protocolError(this, truncated(this.#name))
+      if (this.#decoder?.owing ?? this.#midRequest) this.#host.protocolError(this, truncated(this.#protocol))
       this.#transport.end()
       return
     }
@@ -166,9 +170,7 @@ export class Connection implements TransportEvents, Carrier {
 
   flow(): void {
     if (!this.#live) return
-    let wanted = !this.#holding && !this.#choked
-    for (const request of this.#open.list()) wanted &&= request.wantsBody
-    this.#transport.flow(wanted)
+    this.#transport.flow(!this.#holding && !this.#choked && this.#open.wantBodies)
   }
 
   #choke(): void {
@@ -263,7 +265,7 @@ export class Connection implements TransportEvents, Carrier {
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
     // It was to end with the body, for a peer that goes on sending. This one waits, perhaps for that end; or no time is left.
-    if (this.#state === 'lingering' && (this.#host.draining || this.#late?.stalled() === true)) this.#linger('now')
+    if (this.lingering && (this.#host.draining || this.#late?.stalled() === true)) this.#linger('now')
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests
@@ -281,7 +283,7 @@ export class Connection implements TransportEvents, Carrier {
     // A kept connection between two requests owes nothing.
     if (this.#requests > 0 && !this.#midRequest) return
     const speaks = this.#protocol !== undefined || this.#midRequest
-    if (speaks) this.#host.protocolError(this, silent(this.#name, this.#midRequest, limitMs))
+    if (speaks) this.#host.protocolError(this, silent(this.#protocol, this.#decoder, limitMs))
     this.#transport.end()
   }
 
@@ -292,7 +294,7 @@ export class Connection implements TransportEvents, Carrier {
 
   /** @param reason the worker goes; what is open ends now */
   abort(reason: TsgiError): void {
-    for (const request of this.#open.list()) request.exchange.abort(reason)
+    this.#open.abort(reason)
     if (this.#live) this.#transport.end()
   }
 
@@ -300,16 +302,6 @@ export class Connection implements TransportEvents, Carrier {
     switch (event.kind) {
       case 'begin':
         this.#begin(event.requestId, event.params, event.keepConnection, nowMs)
-        return
-      case 'body':
-        countBodyBytes(event.chunk.length)
-        this.#open.get(event.requestId)?.exchange.input.push(event.chunk)
-        return
-      case 'end':
-        this.#open.get(event.requestId)?.endBody()
-        return
-      case 'abort':
-        this.#open.get(event.requestId)?.giveUp()
         return
       case 'refuse':
         this.#refuseRequest(event.requestId, event.error, event.keepConnection ?? false, nowMs)
@@ -319,6 +311,9 @@ export class Connection implements TransportEvents, Carrier {
         this.write(event.bytes)
         if (event.close) this.#transport.end()
         else this.#choke()
+        return
+      default:
+        this.#open.take(event)
     }
   }
 
@@ -349,10 +344,6 @@ export class Connection implements TransportEvents, Carrier {
 
   get #midRequest(): boolean {
     return this.#decoder?.midRequest ?? this.#first?.pending ?? false
-  }
-
-  get #name(): string {
-    return this.#protocol?.name ?? 'a connection'
   }
 
   #readFirst(bytes: Uint8Array): void {
@@ -387,7 +378,7 @@ export class Connection implements TransportEvents, Carrier {
   /** @param answer in the protocol that the peer speaks, where it has one for that */
   #giveUp(error: Error, answer: Uint8Array | undefined): void {
     this.#host.protocolError(this, error)
-    for (const request of this.#open.list()) request.exchange.abort(clientLeft())
+    this.#open.abort(clientLeft())
     if (this.over) return
     if (answer !== undefined) this.#transport.write(answer)
     this.#linger('now')
@@ -395,6 +386,7 @@ export class Connection implements TransportEvents, Carrier {
 
   #linger(ends: LingerEnd): void {
     this.#state = 'lingering'
+    this.#host.lingers(this)
     this.#transport.linger(this.#host.lingerTimeoutMs, ends)
   }
 }

@@ -62,13 +62,13 @@ export class Connections implements ConnectionHost<Connection> {
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   #draining = false
   #handsOver = false
-  /** Open connections that may idle between requests. */
-  #kept = 0
+  /** Those that bring one request each, until its response is out. */
+  readonly #busy = new Set<Connection>()
   serveHttp: ServeHttp = (socket) => void socket.destroy()
   /** Sends a descriptor to the master, for another worker. @param sent calls back when it is on its way */
   passOn: PassOn = (_handle, _kept, sent) => sent()
-  /** Called when a connection has closed: there may be nothing left to wait for. */
-  onClosed: () => void = () => undefined
+  /** Called when a connection has closed or only lingers: there may be room again, or nothing left to wait for. */
+  onSettled: () => void = () => undefined
 
   constructor(requests: Requests, settings: ConnectionSettings, log: Log, counters: Counters) {
     this.#requests = requests
@@ -102,9 +102,9 @@ export class Connections implements ConnectionHost<Connection> {
     return this.#open.size
   }
 
-  /** Connections that bring one request each: what counts against the cap before their request is known. */
+  /** Connections with one request each, before or under way: what counts against the cap before their request is known. */
   get busy(): number {
-    return this.#open.size - this.#kept
+    return this.#busy.size
   }
 
   /**
@@ -143,7 +143,7 @@ export class Connections implements ConnectionHost<Connection> {
   #add(connection: Connection): void {
     if (connection.over) return
     this.#open.add(connection)
-    if (connection.kept) this.#kept++
+    if (!connection.kept && !connection.lingering) this.#busy.add(connection)
   }
 
   /** A kept connection that another worker served until now. */
@@ -215,10 +215,17 @@ export class Connections implements ConnectionHost<Connection> {
     })
   }
 
+  lingers(connection: Connection): void {
+    if (this.#busy.delete(connection)) this.onSettled()
+  }
+
   closed(connection: Connection): void {
-    // What is over in its first turn was never added; asking an empty set costs a call for each request all the same.
-    if (this.#open.size > 0 && this.#open.delete(connection) && connection.kept) this.#kept--
-    this.onClosed()
+    // What is over in its first turn was never added; asking empty sets costs calls for each request all the same.
+    if (this.#open.size > 0) {
+      this.#open.delete(connection)
+      this.#busy.delete(connection)
+    }
+    this.onSettled()
   }
 
   /** Once a second: what is owed too long is given up. */

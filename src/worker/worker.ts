@@ -133,7 +133,7 @@ export class Worker {
     this.#connections.passOn = passOn
     this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
     this.#requests.onDone = () => this.#settled()
-    this.#connections.onClosed = () => this.#settled()
+    this.#connections.onSettled = () => this.#settled()
     this.#http.onClosed = () => this.#settled()
   }
 

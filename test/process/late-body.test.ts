@@ -43,8 +43,8 @@ async function serve(protocol: Protocol, ...args: string[]) {
 }
 
 /** Sends a body but for its last bytes, and has the response, which says `accepted`. */
-async function answered(protocol: Protocol, target = '/') {
-  const { tsgi, path } = await serve(protocol)
+async function answered(protocol: Protocol, target = '/', ...args: string[]) {
+  const { tsgi, path } = await serve(protocol, ...args)
   const bytes = encodeAsk({ protocol, path: target, body: Buffer.alloc(BODY_BYTES, 'x') })
   const socket = connect({ path, allowHalfOpen: true })
   const ended = once(socket, 'end')
@@ -96,6 +96,13 @@ describe.each(['uwsgi', 'scgi'] as const)('over %s, behind an early response, th
     const { socket, ended } = await answered(protocol, '/length')
     await ended
     expect(socket.readableEnded).toBe(true)
+    socket.destroy()
+  }, 10_000)
+
+  test('takes no place under --max-concurrency', async () => {
+    const { socket, ask } = await answered(protocol, '/length', '--max-concurrency', '1')
+    expect(await ask()).toBe('')
+    expect(socket.closed).toBe(false)
     socket.destroy()
   }, 10_000)
 
