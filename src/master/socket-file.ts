@@ -17,6 +17,7 @@ import {
 import { connect } from 'node:net'
 import { basename, dirname } from 'node:path'
 import { asError, errorCode, TsgiError } from '../errors.ts'
+import { holdersText } from './socket-holders.ts'
 import { unixSockets } from './socket-tables.ts'
 
 export interface SocketOwnership {
@@ -71,7 +72,7 @@ export async function makeRoom(path: string): Promise<void> {
   if (bound !== undefined) {
     const problem =
       bound === path
-        ? 'another process is serving it; stop that process, or choose another path'
+        ? `another process is serving it${holdersText(listeningAt(boundAs(path) ?? path))}; stop that process, or choose another path`
         : `this is the socket that is bound already as ${bound}, by this process or another; choose another path`
     throw new TsgiError('TSGI_BIND', `unix:${path}: ${problem}`)
   }
@@ -204,6 +205,11 @@ function boundAs(path: string): string | undefined {
   const name = basename(path)
   const place = placeOf(path)
   return paths.find((each) => basename(each) === name && placeOf(each) === place)
+}
+
+/** Inodes of the sockets that were bound by this path, and may listen. */
+function listeningAt(path: string): readonly string[] {
+  return unixSockets().flatMap((each) => (each.mayListen && each.path === path ? [each.inode] : []))
 }
 
 /** The folder that the path leads to; undefined where it cannot be found from here. */

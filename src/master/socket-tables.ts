@@ -24,10 +24,12 @@ export function unixSockets(): readonly UnixSocket[] {
 
 interface IpSocket {
   readonly inode: string
+  readonly port: number
   readonly listens: boolean
 }
 
-/** Columns of /proc/net/tcp and its like: sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode. */
+/** Columns of /proc/net/tcp and its like, numbers in hexadecimal: sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode. */
+const LOCAL_ADDRESS = 1
 const STATE = 3
 const INODE = 9
 /** TCP_LISTEN of the kernel; an unconnected UDP socket has 07. */
@@ -36,7 +38,8 @@ const LISTENS = '0A'
 export function ipSockets(): readonly IpSocket[] {
   return ['tcp', 'tcp6', 'udp', 'udp6', 'raw', 'raw6'].flatMap(readTable).map((line) => {
     const columns = line.trim().split(/\s+/)
-    return { inode: columns[INODE] ?? '', listens: columns[STATE] === LISTENS }
+    const port = Number.parseInt(columns[LOCAL_ADDRESS]?.split(':')[1] ?? '', 16)
+    return { inode: columns[INODE] ?? '', port, listens: columns[STATE] === LISTENS }
   })
 }
 

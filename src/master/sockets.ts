@@ -28,6 +28,8 @@ import {
   unixError,
   withPrivateFiles,
 } from './socket-file.ts'
+import { holdersText } from './socket-holders.ts'
+import { ipSockets } from './socket-tables.ts'
 
 export type SocketOptions = Pick<Options, ListenerKey | 'socketMode' | 'socketOwner' | 'socketGroup'>
 
@@ -272,8 +274,9 @@ async function resolve(host: string, asked: string): Promise<{ readonly address:
 }
 
 function tcpError(asked: string, port: number, code: string): TsgiError {
+  const holders = ipSockets().flatMap((each) => (each.listens && each.port === port ? [each.inode] : []))
   const reasons: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another process is using it; stop that process, or choose another port',
+    EADDRINUSE: `another process is using it${holdersText(holders)}; stop that process, or choose another port`,
     EADDRNOTAVAIL: 'this machine has no such address; choose one that `ip address` shows, or none for all',
     EACCES: `port ${port} needs root or CAP_NET_BIND_SERVICE; choose one from 1024 on`,
   }

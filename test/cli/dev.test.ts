@@ -131,7 +131,7 @@ test('dev names no URL where it cannot listen', async () => {
   onTestFinished(() => void other.close())
   const { port } = other.address() as AddressInfo
   const { code, stderr } = await runTsgi(['dev', 'app.mjs', '--http', `127.0.0.1:${port}`], { cwd: folder })
-  expect(stderr).toContain('another process is using it')
+  expect(stderr).toMatch(new RegExp(`another process is using it \\(.*, pid ${process.pid}\\); stop`))
   expect(stderr).not.toContain('http://')
   expect(code).toBe(4)
 })

@@ -146,6 +146,27 @@ test.each([
   await until('the workers are gone', () => !workers.some(isAlive))
 })
 
+test('the master is killed while a worker hangs: whoever cannot bind the address is told which process that is', async () => {
+  const { tsgi, socket, app, control, deploy } = await deployed(['--workers', '1'])
+  deploy(`
+    import { writeSync } from 'node:fs'
+    export const application = () => {
+      writeSync(2, 'hangs\\n')
+      for (;;) continue
+    }`)
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  const worker = await onlyWorker(tsgi)
+  onTestFinished(() => void (isAlive(worker) && process.kill(worker, 'SIGKILL')))
+  const answer = ask(socket).catch(() => 'none')
+  await tsgi.waitForLog(/^hangs$/)
+  tsgi.signal('SIGKILL')
+  const second = await startTsgi({ app, args: ['--uwsgi', socket], waitUntilReady: false })
+  expect(await second.process.exited).toEqual({ code: 4, signal: null })
+  expect(second.process.lines.join('\n')).toContain(`another process is serving it (node, pid ${worker}); stop`)
+  process.kill(worker, 'SIGKILL')
+  expect(await answer).toBe('none')
+})
+
 test('a reload of broken code ends with an exit code and the stack, and the old code keeps serving', async () => {
   const { tsgi, socket, control, deploy } = await deployed(['--workers', '2'])
   const workers = tsgi.workerPids().sort()
@@ -397,10 +418,10 @@ test.skipIf(!existsSync('/dev/full'))(
 )
 
 test('an address that another tsgi serves ends the second with 4 and harms the first in nothing', async () => {
-  const { socket, app } = await deployed(['--workers', '1'])
+  const { tsgi, socket, app } = await deployed(['--workers', '1'])
   const second = await startTsgi({ app, args: ['--uwsgi', socket], waitUntilReady: false })
   expect(await second.process.exited).toEqual({ code: 4, signal: null })
-  expect(second.process.lines.join('\n')).toContain('another process is serving it')
+  expect(second.process.lines.join('\n')).toContain(`another process is serving it (node, pid ${tsgi.pid}); stop`)
   expect(await text(socket)).toMatch(/^one /)
 })
 
