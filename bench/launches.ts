@@ -74,10 +74,10 @@ export const gunicorn = ({ socket }: Place): Launch | Absent => {
   }
 }
 
-export const floorUwsgi = ({ settings, socket }: Place): Launch => ({
-  command: settings.node,
-  args: [join(here, 'floor-uwsgi.mjs'), socket],
-})
+/** @param program a file beside this one: the least JavaScript that can answer */
+export const floor =
+  (program: string) =>
+  ({ settings, socket }: Place): Launch => ({ command: settings.node, args: [join(here, program), socket] })
 
 export const floorFastcgi = ({ directory, socket }: Place): Launch | Absent => {
   const compiler = findCommand('cc')

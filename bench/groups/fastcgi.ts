@@ -1,7 +1,7 @@
 /** FastCGI on connections that nginx keeps. */
 
 import type { Group } from '../contender.ts'
-import { fetched, floorFastcgi, listening, tsgi } from '../launches.ts'
+import { fetched, floor, floorFastcgi, listening, tsgi } from '../launches.ts'
 
 export const fastcgi: Group = {
   title: 'FastCGI: hello world on kept connections',
@@ -33,6 +33,14 @@ export const fastcgi: Group = {
       front: 'fastcgi, kept',
       against: 'node-kept',
       prepare: floorFastcgi,
+    },
+    {
+      id: 'floor-fastcgi-js',
+      label: 'floor: a constant in JavaScript',
+      kind: 'floor',
+      front: 'fastcgi, kept',
+      against: 'floor-fastcgi',
+      prepare: floor('floor-fastcgi.mjs'),
     },
     {
       id: 'node-kept',

@@ -2,7 +2,7 @@
 
 import { join } from 'node:path'
 import type { Group } from '../contender.ts'
-import { floorUwsgi, gunicorn, listening, tsgi, uwsgiPython } from '../launches.ts'
+import { floor, gunicorn, listening, tsgi, uwsgiPython } from '../launches.ts'
 
 export const uwsgi: Group = {
   title: 'uwsgi: hello world, a connection for each request',
@@ -51,7 +51,7 @@ export const uwsgi: Group = {
       label: 'floor: one read, one write in JavaScript',
       kind: 'floor',
       front: 'uwsgi',
-      prepare: floorUwsgi,
+      prepare: floor('floor-uwsgi.mjs'),
     },
     { id: 'uwsgi-python', label: 'uWSGI 2 + Python', kind: 'peer', front: 'uwsgi', prepare: uwsgiPython },
     {
