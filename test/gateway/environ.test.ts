@@ -41,7 +41,7 @@ describe('SCRIPT_NAME and PATH_INFO are what these say:', () => {
     ['an absolute REQUEST_URI', { PATH_INFO: '', REQUEST_URI: 'http://h:1/a?q' }, '', '/a'],
     ['an absolute REQUEST_URI without a path', { PATH_INFO: '', REQUEST_URI: 'http://h' }, '', '/'],
     ['a percent sign that is none', { PATH_INFO: '', REQUEST_URI: '/100%/%zz' }, '', '/100%/%zz'],
-    ['OPTIONS *', { PATH_INFO: '*' }, '', '*'],
+    ['OPTIONS *', { REQUEST_METHOD: 'OPTIONS', PATH_INFO: '*' }, '', '*'],
     ['slashes and dots are left alone', { PATH_INFO: '//a/../b' }, '', '//a/../b'],
   ])('%s', async (_what, params, scriptName, pathInfo) => {
     const { status, environ } = await see(params)
@@ -55,6 +55,7 @@ describe('SCRIPT_NAME and PATH_INFO are what these say:', () => {
   test.each([
     { PATH_INFO: 'a' },
     { PATH_INFO: '*a' },
+    { PATH_INFO: '*' },
     { PATH_INFO: '/a', SCRIPT_NAME: 'app' },
     { PATH_INFO: '', SCRIPT_NAME: 'app' },
     { PATH_INFO: '', DOCUMENT_URI: 'd' },
