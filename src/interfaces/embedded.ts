@@ -16,7 +16,13 @@ export interface EmbeddedOptions {
 
 const CLOSE_TIMEOUT_MS = 5000
 
-export function createExchange(sink: Sink, options: EmbeddedOptions, environ: Environ | undefined): Exchange {
+/** @param state of the outer interface, where it has some: `tsgi.state` */
+export function createExchange(
+  sink: Sink,
+  options: EmbeddedOptions,
+  environ: Environ | undefined,
+  state = environ?.['tsgi.state'],
+): Exchange {
   const report = options.onError ?? ((error: unknown) => console.error(error))
   const services: ExchangeServices = {
     environ: {
@@ -27,13 +33,14 @@ export function createExchange(sink: Sink, options: EmbeddedOptions, environ: En
     },
     maxBodyBytes: 0,
     closeTimeoutMs: CLOSE_TIMEOUT_MS,
-    extensions: extensionsOf(environ),
+    extensions: extensionsOf(environ?.['tsgi.file_wrapper'], state),
     fileSize: () => undefined,
     applicationError: (_exchange, error) => report(error),
     refused: (_exchange, error) => report(error),
     warn: (_exchange, message, error) => report(error ?? new Error(message)),
     errorLine: (_exchange, line) => (environ === undefined ? report(line) : environ['tsgi.errors'].write(`${line}\n`)),
     done: () => undefined,
+    left: () => undefined,
   }
   return new Exchange(sink, services)
 }
@@ -82,9 +89,10 @@ export function clientLeft(): TsgiError {
   return new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client left')
 }
 
-function extensionsOf(environ: Environ | undefined): ExchangeServices['extensions'] {
-  const wrapper = environ?.['tsgi.file_wrapper']
-  const state = environ?.['tsgi.state']
+function extensionsOf(
+  wrapper: Environ['tsgi.file_wrapper'],
+  state: Environ['tsgi.state'],
+): ExchangeServices['extensions'] {
   return [
     ...(wrapper === undefined ? [] : [['tsgi.file_wrapper', wrapper] as const]),
     ...(state === undefined ? [] : [['tsgi.state', state] as const]),

@@ -15,7 +15,7 @@ export function toAsync(application: Application, options: EmbeddedOptions = {})
       new Promise((resolve, reject) => {
         const sink = new AsyncSink(send, resolve, reject)
         // What an outer layer changed in the scope, it changed in the environ as well, or the application does not see it.
-        const exchange = createExchange(sink, options, scope.environ)
+        const exchange = createExchange(sink, options, scope.environ, scope.state)
         const leave = (): void => exchange.abort(clientLeft())
         scope.signal.addEventListener('abort', leave, { once: true })
         exchange.run(handler, paramsOfEnviron(scope.environ))
