@@ -10,6 +10,7 @@ export interface Leaving {
 
 /** On the process: an application may bring a copy of tsgi of its own. */
 const LIST: unique symbol = Symbol.for('tsgi.leaving')
+const SAID: unique symbol = Symbol.for('tsgi.farewell')
 
 function list(): Set<unknown> {
   const known: unknown = Reflect.get(process, LIST)
@@ -19,9 +20,10 @@ function list(): Set<unknown> {
   return made
 }
 
-/** @param one from its first open WebSocket to its last */
+/** @param one has one WebSocket more; where draining has begun, it says good-bye to that one too */
 export function hasOpen(one: Leaving): void {
   list().add(one)
+  if (Reflect.get(process, SAID) === true) one.goAway()
 }
 
 export function hasNoneOpen(one: Leaving): void {
@@ -30,6 +32,7 @@ export function hasNoneOpen(one: Leaving): void {
 
 /** When draining begins. */
 export function sayFarewell(): void {
+  Reflect.set(process, SAID, true)
   for (const one of list()) if (isLeaving(one)) one.goAway()
 }
 

@@ -44,6 +44,8 @@ export class Connection implements TransportEvents, Carrier {
   #brokenId: number | undefined
   #waiters: Waiters | undefined
   #late: LateBody | undefined
+  /** The application's by now. */
+  #upgraded: Upgraded['socket'] | undefined
   /** Complete answers pile up that the peer does not read: what would bring more of them is left in the kernel until it does. */
   #choked = false
 
@@ -232,7 +234,8 @@ export class Connection implements TransportEvents, Carrier {
     this.#open.delete(request.requestId)
     this.#decoder = undefined
     this.#state = 'detached'
-    return { socket: this.#transport.detach(), head: new Uint8Array(0) }
+    this.#upgraded = this.#transport.detach()
+    return { socket: this.#upgraded, head: new Uint8Array(0) }
   }
 
   // --- from the worker ---
@@ -295,6 +298,7 @@ export class Connection implements TransportEvents, Carrier {
   /** @param reason the worker goes; what is open ends now */
   abort(reason: TsgiError): void {
     this.#open.abort(reason)
+    this.#upgraded?.destroy()
     if (this.#live) this.#transport.end()
   }
 

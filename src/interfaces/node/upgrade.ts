@@ -21,23 +21,54 @@ export function isUpgrade({ upgrade, connection }: RequestVariables): boolean {
 /** RFC 6455 section 5.5.1: close, unmasked as a server's frames are, with status 1001 (going away). */
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9])
 
+/** A WebSocket, or what wants to become one. */
+interface Upgrading {
+  /** Its handshake was answered: before that, a frame would be no frame. */
+  answered: boolean
+  /** The good-bye is said, or due with the answer. */
+  leaving: boolean
+}
+
 /** The WebSockets of one server: nothing but a farewell ends them when the worker goes. */
 export class Upgrades implements Leaving {
-  readonly #webSockets = new Set<Duplex>()
+  readonly #webSockets = new Map<Duplex, Upgrading>()
 
   add(socket: Duplex): void {
-    this.#webSockets.add(socket)
-    hasOpen(this)
+    const upgrading: Upgrading = { answered: false, leaving: false }
+    this.#webSockets.set(socket, upgrading)
+    onFirstWrite(socket, () => {
+      upgrading.answered = true
+      // A turn later, for the answer comes first. A refusal ends the socket with it, and then nothing is said.
+      if (upgrading.leaving) setImmediate(sayGoingAway, socket)
+    })
     socket.once('close', () => {
       this.#webSockets.delete(socket)
       if (this.#webSockets.size === 0) hasNoneOpen(this)
     })
+    hasOpen(this)
   }
 
   /** Whoever runs the WebSocket answers the client's close, as it does when the client begins. */
   goAway(): void {
-    for (const socket of this.#webSockets) if (socket.writable) socket.write(GOING_AWAY)
+    for (const [socket, upgrading] of this.#webSockets) {
+      if (upgrading.leaving) continue
+      upgrading.leaving = true
+      if (upgrading.answered) sayGoingAway(socket)
+    }
   }
+}
+
+function onFirstWrite(socket: Duplex, tell: () => void): void {
+  const { write } = socket
+  socket.write = (...parameters: unknown[]): boolean => {
+    socket.write = write
+    tell()
+    return Reflect.apply(write, socket, parameters)
+  }
+}
+
+function sayGoingAway(socket: Duplex): void {
+  if (socket.writable) socket.write(GOING_AWAY)
 }
 
 export async function runUpgrade(
