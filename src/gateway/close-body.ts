@@ -3,6 +3,7 @@
 import { isPromiseLike } from './promise-like.ts'
 
 export interface Closing {
+  /** 0: no limit */
   readonly closeTimeoutMs: number
   /** An error thrown while closing, or a step that was abandoned: logged, and of no effect on the response. */
   closingFailed(error: unknown): void
@@ -91,14 +92,14 @@ function runSteps(steps: readonly (Step | undefined)[], closing: Closing): Promi
 }
 
 async function settle(step: PromiseLike<unknown>, closing: Closing): Promise<void> {
+  const { closeTimeoutMs } = closing
   let timer: NodeJS.Timeout | undefined
   const limit = new Promise<void>((resolve) => {
+    if (closeTimeoutMs === 0) return
     timer = setTimeout(() => {
-      closing.closingFailed(
-        new Error(`a response body did not close within ${closing.closeTimeoutMs} ms and was abandoned`),
-      )
+      closing.closingFailed(new Error(`a response body did not close within ${closeTimeoutMs} ms and was abandoned`))
       resolve()
-    }, closing.closeTimeoutMs)
+    }, closeTimeoutMs)
   })
   try {
     await Promise.race([step, limit])
