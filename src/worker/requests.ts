@@ -44,7 +44,11 @@ export class Requests {
   readonly #durations: Histogram
   readonly #queueDurations: Histogram
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
-  readonly #inFlight = new Set<Exchange>()
+  /**
+   * In the order in which they began to run, and when that was. With those of clients that have left, as long as the application is
+   * at work for them: it was promised no more than so many at once, and a worker that leaves would break off what it does.
+   */
+  readonly #inFlight = new Map<Exchange, number>()
   readonly #waiting: (() => void)[] = []
   #serving = false
   #total = 0
@@ -86,6 +90,7 @@ export class Requests {
       warn: (exchange, message, error) => this.#warn(exchange, message, error),
       errorLine: (exchange, line) => this.#log.error({ requestId: this.#idOf(exchange) }, line),
       done: (exchange) => this.#done(exchange),
+      left: (exchange) => this.#release(exchange),
     }
   }
 
@@ -105,7 +110,7 @@ export class Requests {
 
   /** Of those that a limit on requests is meant for: a WebSocket may be open for days. */
   oldestMs(nowMs: number): number {
-    for (const exchange of this.#inFlight) if (!exchange.upgraded) return nowMs - exchange.startedMs
+    for (const exchange of this.#inFlight.keys()) if (!exchange.upgraded) return nowMs - exchange.startedMs
     return 0
   }
 
@@ -122,17 +127,28 @@ export class Requests {
     else context.runInAsyncScope(this.#run, this, exchange, params)
   }
 
-  /** Aborts what has run longer than the request timeout. */
+  /** Aborts what has run longer than the request timeout; what has been aborted and runs on loses its place. */
   sweep(nowMs: number): void {
     const { requestTimeoutMs } = this.#settings
     if (requestTimeoutMs === 0) return
-    for (const exchange of [...this.#inFlight]) {
+    for (const [exchange, beganMs] of [...this.#inFlight]) {
+      if (nowMs - beganMs < requestTimeoutMs) return
       if (exchange.upgraded) continue
-      if (nowMs - exchange.startedMs < requestTimeoutMs) return // in the order in which they began
-      const error = new TsgiError('TSGI_REQUEST_TIMEOUT', `the request ran longer than ${requestTimeoutMs} ms`)
-      this.#warn(exchange, `${error.message} (--request-timeout): aborted`)
-      exchange.abort(error)
+      if (!exchange.ended) this.#abortLate(exchange, requestTimeoutMs)
+      else if (exchange.atWork) {
+        this.#warn(
+          exchange,
+          `the application is still at work for it, after ${requestTimeoutMs} ms: not waited for any more`,
+        )
+        this.#release(exchange)
+      }
     }
+  }
+
+  #abortLate(exchange: Exchange, requestTimeoutMs: number): void {
+    const error = new TsgiError('TSGI_REQUEST_TIMEOUT', `the request ran longer than ${requestTimeoutMs} ms`)
+    this.#warn(exchange, `${error.message} (--request-timeout): aborted`)
+    exchange.abort(error)
   }
 
   #run(exchange: Exchange, params: Params): void {
@@ -141,7 +157,7 @@ export class Requests {
     this.#begun.add(1)
     exchange.run(this.#handler, params)
     // What was answered at once is over, and nobody could look for it meanwhile.
-    if (!exchange.done) this.#inFlight.add(exchange)
+    if (!exchange.done || exchange.atWork) this.#inFlight.set(exchange, monotonicMs())
   }
 
   #done(exchange: Exchange): void {
@@ -169,6 +185,10 @@ export class Requests {
         headers: outcome.status === 0 ? undefined : exchange.sentHeaders,
       })
     }
+    if (!exchange.atWork) this.#release(exchange)
+  }
+
+  #release(exchange: Exchange): void {
     if (this.#inFlight.size > 0) this.#inFlight.delete(exchange)
     if (this.#waiting.length > 0) this.#runWaiting()
     this.onDone()

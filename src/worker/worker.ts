@@ -21,6 +21,11 @@ import { retireReason, withJitter } from './retire.ts'
 const TICK_MS = 1000
 /** Open FastCGI requests on one connection; front servers send one at a time. */
 const MAX_MULTIPLEXED = 128
+/**
+ * For `finally` of the bodies that were aborted, callbacks, and lines of the access log. A part of what the master adds to the grace
+ * before it kills (LEAVE_MARGIN_MS): the rest is for the application's own end.
+ */
+const CLOSING_MS = 500
 /** Of the connections that were too many for the descriptors: with this part of them left, more are accepted. */
 const STILL_MANY = 7 / 8
 
@@ -40,8 +45,11 @@ export interface WorkerStart {
   readonly drained: (why: string) => void
 }
 
-/** emptying: the last one to accept takes in what waits in the queues, at its cap too. */
-type Phase = 'starting' | 'accepting' | 'full' | 'emptying' | 'draining' | 'left'
+/**
+ * - `emptying`: the last one to accept takes in what waits in the queues, at its cap too
+ * - `quitting`: all is aborted, and what it has open is being closed
+ */
+type Phase = 'starting' | 'accepting' | 'full' | 'emptying' | 'draining' | 'quitting' | 'left'
 
 export class Worker {
   readonly #options: Options
@@ -150,7 +158,7 @@ export class Worker {
   /** @param handle the copy of listener `index`; closed again where it comes too late, or while this worker is at its cap */
   takeSocket(index: number, handle: unknown): void {
     this.#listeners.add(index, handle)
-    if (this.#phase === 'draining' || this.#phase === 'left' || this.#phase === 'full') {
+    if (this.#isLeaving || this.#phase === 'full') {
       this.#listeners.release()
       return
     }
@@ -174,7 +182,7 @@ export class Worker {
 
   /** @param last nobody listens on these sockets after this worker, which the master gives it once more */
   drain(graceMs: number, why: string, last: boolean): void {
-    if (this.#phase === 'emptying' || this.#phase === 'draining' || this.#phase === 'left') return
+    if (this.#phase === 'emptying' || this.#isLeaving) return
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     if (!last) {
       this.#drain(why, last)
@@ -187,7 +195,7 @@ export class Worker {
   }
 
   #drain(why: string, last: boolean): void {
-    if (this.#phase === 'draining' || this.#phase === 'left') return
+    if (this.#isLeaving) return
     this.#phase = 'draining'
     this.#why = why
     this.#listeners.release()
@@ -197,22 +205,27 @@ export class Worker {
     this.#settled()
   }
 
-  /** Aborts what is in flight and leaves. */
+  /** Aborts what is in flight, and leaves when that is closed. */
   quit(why: string): void {
-    if (this.#phase === 'left') return
-    this.#phase = 'draining'
+    if (this.#phase === 'quitting' || this.#phase === 'left') return
+    this.#phase = 'quitting'
     this.#why = why
     this.#listeners.release()
     const reason = new TsgiError('TSGI_SERVER_SHUTDOWN', `the worker leaves: ${why}`)
     if (this.#requests.inFlight > 0) this.#log.warn({ requests: this.#requests.inFlight }, reason.message)
     this.#connections.abortAll(reason)
     this.#http.abortAll(reason)
-    this.#leave()
+    setTimeout(() => this.#leave(), CLOSING_MS).unref()
+    this.#settled()
   }
 
   reopenLogs(): void {
     this.#log.reopen()
     this.#accessLog?.reopen()
+  }
+
+  get #isLeaving(): boolean {
+    return this.#phase === 'draining' || this.#phase === 'quitting' || this.#phase === 'left'
   }
 
   get #load(): number {
@@ -256,11 +269,12 @@ export class Worker {
       this.#phase = 'starting'
       this.#send({ kind: 'want-sockets' })
     }
-    if (this.#phase !== 'draining') return
-    if (this.#requests.inFlight + this.#open === 0) this.#leave()
+    if (this.#requests.inFlight > 0) return
+    if (this.#phase === 'quitting' || (this.#phase === 'draining' && this.#open === 0)) this.#leave()
   }
 
   #leave(): void {
+    if (this.#phase === 'left') return
     this.#phase = 'left'
     this.#accessLog?.close()
     this.#drained(this.#why)
@@ -273,7 +287,7 @@ export class Worker {
     this.#http.sweep(nowMs)
     const tick = this.#measure(nowMs)
     this.#send({ kind: 'tick', tick })
-    if (this.#retiring || this.#phase === 'emptying' || this.#phase === 'draining') return
+    if (this.#retiring || this.#phase === 'emptying' || this.#isLeaving) return
     const age = { requests: tick.requestsTotal, rssBytes: tick.rssBytes, lifetimeMs: nowMs - this.#startedMs }
     const { maxMemoryBytes, maxLifetimeMs } = this.#options
     const why = retireReason(age, { maxRequests: this.#maxRequests, maxMemoryBytes, maxLifetimeMs })

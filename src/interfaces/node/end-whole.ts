@@ -20,6 +20,7 @@ export function endWhole(
   if (body === undefined || body.length > MAX_RETURNED_BYTES) {
     // Whatever they are, Node's `end` says so.
     nativeResponse.end.call(this, chunk, encoding as BufferEncoding, callback as () => void)
+    this[EXCHANGE].endedUnheard()
     return this
   }
   if (this._header === null) {

@@ -19,6 +19,8 @@ export const EXCHANGE: unique symbol = Symbol('tsgi.exchange')
 export type GatewayResponse = http.ServerResponse & ResponseInternals & { [EXCHANGE]: NodeExchange }
 
 const HIGH_WATER_BYTES = 65_536
+/** For a listener whose client has left: most call `end` when their work is done, and one that streamed never does. */
+const UNHEARD_MS = 5000
 const NOTHING: readonly Uint8Array[] = []
 
 /** What the exchange asks of the two message objects; `messages.ts` is the one implementation. */
@@ -57,6 +59,7 @@ export class NodeExchange implements SocketOwner {
   #result: Body | undefined = undefined
   #failure: Error | undefined = undefined
   #later: Later<Body> | undefined = undefined
+  #unheard: NodeJS.Timeout | undefined = undefined
   /** Its 'finish' is for us to emit, no `end` of Node's does. */
   #announces = false
 
@@ -191,6 +194,14 @@ export class NodeExchange implements SocketOwner {
     this.#result = NOTHING
     this.socket.close()
     this.messages?.abort(connectionReset())
+    if (this.#later !== undefined) this.#unheard = setTimeout(() => this.endedUnheard(), UNHEARD_MS).unref()
+  }
+
+  /** The client has left, and the listener is at work no more: a worker that drains had waited for it. */
+  endedUnheard(): void {
+    if (this.#unheard === undefined) return
+    clearTimeout(this.#unheard)
+    this.#unheard = undefined
     this.#later?.resolve(NOTHING)
   }
 
