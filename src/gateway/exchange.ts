@@ -3,20 +3,21 @@
  * the application does (PEP 3333, "Specification Details" and "Error Handling").
  */
 
-import type { Environ, ErrorStream, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
+import type { Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
+import { type AfterCallback, AfterCallbacks, type AfterOwner } from './after-callbacks.ts'
 import { type Closing, closeBody } from './close-body.ts'
 import { buildEnviron, type EnvironSettings, type ExchangeKeys } from './environ.ts'
 import { EnvironVariables } from './environ-source.ts'
 import { ErrorLines, type LineTaker } from './error-lines.ts'
 import { checkHead } from './head-checks.ts'
-import { RequestInput } from './input.ts'
+import { lengthError, RequestInput } from './input.ts'
 import { isPromiseLike } from './promise-like.ts'
 import { BodyPull } from './pull.ts'
 import type { Handler, RequestSource, RequestVariables } from './request-source.ts'
 import { Response, type ResponseOwner } from './response.ts'
-import { readVariables, type SentVariables } from './sent-variables.ts'
+import { methodOf, readVariables, type SentVariables } from './sent-variables.ts'
 import type { Sink } from './sink.ts'
 
 /** What a worker gives to every exchange. */
@@ -38,6 +39,8 @@ export interface ExchangeServices {
   errorLine(exchange: Exchange, line: string): void
   /** The response is out, the body is closed, the callbacks ran. Called once. */
   done(exchange: Exchange): void
+  /** The application, which was still at work when its request was done, is no more. */
+  left(exchange: Exchange): void
 }
 
 type Phase =
@@ -50,10 +53,9 @@ type Phase =
   /** All is reported. */
   | 'done'
 
-type Callback = (outcome: Outcome) => unknown
-
-export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing {
+export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner {
   readonly input: RequestInput
+  readonly errors: ErrorLines
   /** On the clock of performance.now(). */
   readonly startedMs: number
   /** What the log calls this request; set by whoever first writes of it. */
@@ -61,7 +63,6 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
   readonly #sink: Sink
   readonly #services: ExchangeServices
   readonly #response: Response
-  readonly #errors: ErrorLines
   /** Until they are in an environ: they hold the whole head of the request in memory. */
   #sent: SentVariables | undefined
   #environ: Environ | undefined
@@ -78,14 +79,15 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
   /** Why the request ended abnormally: the reason of `tsgi.signal`. */
   #abortReason: unknown
   #controller: AbortController | undefined
-  #callbacks: Callback[] | undefined
+  #after: AfterCallbacks | undefined
+  #atWork = false
 
   constructor(sink: Sink, services: ExchangeServices, startedMs = performance.now()) {
     this.#sink = sink
     this.#services = services
     this.startedMs = startedMs
     this.#response = new Response(sink, this)
-    this.#errors = new ErrorLines(this)
+    this.errors = new ErrorLines(this)
     this.input = new RequestInput(services.maxBodyBytes, sink)
   }
 
@@ -105,10 +107,6 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     this.#environ = buildEnviron(this.#sent, this.#services.environ, this)
     this.#sent = undefined
     return this.#environ
-  }
-
-  get errors(): ErrorStream {
-    return this.#errors
   }
 
   get upgrade(): Environ['tsgi.upgrade'] {
@@ -134,13 +132,18 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     return this.#phase === 'done'
   }
 
+  /** The application was called and has not returned, be it that nobody waits for its response any more. */
+  get atWork(): boolean {
+    return this.#atWork
+  }
+
   /** The connection is the application's: no limit on requests is meant for it. */
   get upgraded(): boolean {
     return this.#phase === 'upgraded'
   }
 
   get abortReason(): unknown {
-    return this.#aborted ? this.#error : undefined
+    return this.#aborted ? this.#abortReason : undefined
   }
 
   /** The headers as sent; empty before. */
@@ -161,7 +164,7 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
       return
     }
     this.#sent = variables
-    const tooLarge = this.#checkLength(variables.contentLength)
+    const tooLarge = lengthError(variables.contentLength, this.#services.maxBodyBytes)
     if (tooLarge !== undefined) {
       this.refuse(tooLarge, variables.method)
       return
@@ -171,6 +174,7 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     try {
       returned = handler(this, this.#response.startResponse)
       if (isPromiseLike(returned)) {
+        this.#atWork = true
         returned.then(
           (body) => this.#take(body),
           (error: unknown) => this.failed(error),
@@ -208,7 +212,11 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
 
   /** The application's own failure: logged once, then a plain 500 or, after the head, a response that visibly breaks off. */
   failed(error: unknown): void {
-    if (this.ended) return
+    if (this.ended) {
+      this.#leave()
+      return
+    }
+    this.#atWork = false
     this.#error = error
     // A body that broke off or was too large is the client's failure, where the application does not answer it itself.
     const status = error instanceof TsgiError && error.kind === 'client' ? error.status : undefined
@@ -222,12 +230,20 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
   }
 
   #breakOff(): void {
+    // There is nothing left of it to break off, and its connection may have gone on to another request.
+    if (this.#response.isWhole) return
     this.#cutShort = true
     this.#sink.abort()
   }
 
   completed(): void {
     this.#finish()
+  }
+
+  unheard(): void {
+    if (this.ended) return
+    this.#aborted = true
+    this.#finish(new TsgiError('TSGI_CLIENT_DISCONNECTED', 'a HEAD was answered, and nobody reads a body'))
   }
 
   warn(message: string): void {
@@ -251,13 +267,6 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     this.#controller ??= new AbortController()
     if (this.#abortReason !== undefined) this.#controller.abort(this.#abortReason)
     return this.#controller.signal
-  }
-
-  #checkLength(length: string | undefined): TsgiError | undefined {
-    const { maxBodyBytes } = this.#services
-    if (length === undefined || maxBodyBytes === 0 || Number(length) <= maxBodyBytes) return undefined
-    const message = `a request body of ${length} bytes; allowed are ${maxBodyBytes} (--max-body)`
-    return new TsgiError('TSGI_PROTOCOL_BODY_TOO_LARGE', message)
   }
 
   async #upgrade(start: StartResponse, takeOver: () => Upgraded): Promise<Upgraded> {
@@ -286,14 +295,23 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     throw new TypeError(`${key} wants the startResponse of this request; a middleware has replaced it`)
   }
 
+  /** The application has returned. */
+  #leave(): void {
+    this.#atWork = false
+    if (this.#phase === 'done') this.#services.left(this)
+  }
+
   /** What the application returned. */
   #take(body: unknown): void {
     this.#response.closeWrite()
     this.#body = body
     if (this.ended) {
-      void this.#closeBody()
+      const closing = this.#closeBody()
+      if (closing === undefined) this.#leave()
+      else void closing.then(() => this.#leave())
       return
     }
+    this.#atWork = false
     if (this.#phase === 'upgraded') return // never pulled, and closed with the connection
     try {
       if (Array.isArray(body)) {
@@ -347,32 +365,19 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     return this.#pull === undefined ? closeBody(body, undefined, false, this) : this.#pull.close(this)
   }
 
-  /** The last one first, each when the one before is done: most return nothing, and then nobody waits. */
   #runCallbacks(): void {
-    this.#errors.flush()
-    for (let callback = this.#callbacks?.pop(); callback !== undefined; callback = this.#callbacks?.pop()) {
-      try {
-        const pending = callback(this.outcome)
-        if (isPromiseLike(pending)) {
-          pending.then(
-            () => this.#runCallbacks(),
-            (error: unknown) => {
-              this.#callbackFailed(error)
-              this.#runCallbacks()
-            },
-          )
-          return
-        }
-      } catch (error) {
-        this.#callbackFailed(error)
-      }
-    }
-    this.#errors.flush()
-    this.#reportDone()
+    this.errors.flush()
+    if (this.#after === undefined) this.#reportDone()
+    else this.#after.run(this)
   }
 
-  #callbackFailed(error: unknown): void {
+  callbackFailed(error: unknown): void {
     this.#services.warn(this, 'an error in a tsgi.after callback', error)
+  }
+
+  callbacksDone(): void {
+    this.errors.flush()
+    this.#reportDone()
   }
 
   #reportDone(): void {
@@ -381,18 +386,11 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
     this.#services.done(this)
   }
 
-  after(callback: Callback): void {
+  after(callback: AfterCallback): void {
     if (typeof callback !== 'function') throw new TypeError(`tsgi.after wants a function, not ${describe(callback)}`)
     if (this.#phase === 'done')
       throw new TsgiError('TSGI_APP_ENDED', 'tsgi.after was called after the request was over')
-    this.#callbacks ??= []
-    this.#callbacks.push(callback)
+    this.#after ??= new AfterCallbacks()
+    this.#after.add(callback)
   }
-}
-
-function methodOf(params: Params): string {
-  for (let index = 0; index < params.length; index += 2) {
-    if (params[index] === 'REQUEST_METHOD') return params[index + 1] ?? ''
-  }
-  return ''
 }

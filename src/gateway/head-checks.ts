@@ -34,7 +34,12 @@ export function checkHead(status: unknown, headers: unknown): Head {
   let contentLength: number | undefined
   for (const entry of headers) {
     const pair = checkEntry(entry)
-    if (classOf(pair[0]) === 'content-length') contentLength = checkContentLength(pair[1], contentLength)
+    if (classOf(pair[0]) === 'content-length') {
+      const isRepeat = contentLength !== undefined
+      contentLength = checkContentLength(pair[1], contentLength)
+      // Two that agree are one: nginx since 1.23 takes two for a broken response (RFC 9110 section 8.6).
+      if (isRepeat) continue
+    }
     copy.push(pair)
   }
   return { status, code, headers: copy, contentLength }

@@ -23,6 +23,17 @@ interface BodySource {
   flow(wanted: boolean): void
 }
 
+/**
+ * What is wrong with a body of which only the length has come.
+ * @param length CONTENT_LENGTH, digits
+ * @param maxBytes 0: no limit
+ */
+export function lengthError(length: string | undefined, maxBytes: number): TsgiError | undefined {
+  if (length === undefined || maxBytes === 0 || Number(length) <= maxBytes) return undefined
+  const message = `a request body of ${length} bytes; allowed are ${maxBytes} (--max-body)`
+  return new TsgiError('TSGI_PROTOCOL_BODY_TOO_LARGE', message)
+}
+
 export class RequestInput implements InputStream {
   readonly #chunks: Uint8Array[] = []
   #buffered = 0

@@ -80,6 +80,7 @@ export async function answerInMemory(
     warn: (_exchange, message, error) => warnings.push(error === undefined ? message : `${message}: ${String(error)}`),
     errorLine: (_exchange, line) => errorLines.push(line),
     done: (exchange) => finished(exchange),
+    left: () => undefined,
     ...overrides,
   })
   exchange.run(handler, paramsOf(request, body))

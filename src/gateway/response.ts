@@ -21,11 +21,16 @@ export interface ResponseOwner {
   failed(error: unknown): void
   /** The response is complete. */
   completed(): void
+  /** It has been for a while, and the application may still be writing. */
+  unheard(): void
   warn(message: string): void
 }
 
 /** Chunks up to this size, or together up to this size, go out in one write with the head. */
 const JOIN_BYTES = 65_536
+
+/** For an application that answers HEAD by writing as it does for GET: most come to an end by themselves. */
+const UNHEARD_MS = 5000
 
 /** Of a connection that was handed over: no head of ours has it. */
 const SWITCHED = 101
@@ -42,6 +47,8 @@ export class Response implements ChunkTaker {
   /** The application returned: nothing may be written any more. */
   #writable = true
   #bodyless = false
+  /** Bytes of the body as the head that went out says. */
+  #length: number | undefined
   /** Said once. */
   #bodyDropped = false
   /** Bytes of the whole body where the gateway can count them and the application did not say. */
@@ -57,6 +64,11 @@ export class Response implements ChunkTaker {
 
   get headSent(): boolean {
     return this.#headSent
+  }
+
+  /** All of it is with the transport: whatever happens now happens after it. */
+  get isWhole(): boolean {
+    return this.#headSent && (this.#bodyless || this.#bytes === this.#length)
   }
 
   /** As sent; 0 before. */
@@ -113,13 +125,22 @@ export class Response implements ChunkTaker {
     const head = this.#head
     if (head === undefined) throw new TsgiError('TSGI_APP_NOT_STARTED', 'write was called after startResponse failed')
     const allowed = this.#allowedPart(chunk, head)
+    // No front server says that the client leaves, and the connection may be another request's: nothing else would end a stream.
+    if (!this.#headSent && this.method === 'HEAD') setTimeout(() => this.#owner.unheard(), UNHEARD_MS).unref()
     this.#emit(head, allowed)
     if (allowed.length < chunk.length) {
       const excess = chunk.length - allowed.length
       const message = `write: ${excess} bytes more than the Content-Length of ${head.contentLength}`
       throw new TsgiError('TSGI_APP_TOO_LONG', message)
     }
-    return this.#sink.saturated ? this.#sink.drained() : Promise.resolve()
+    return this.#sink.saturated ? quietly(this.#delivered()) : Promise.resolve()
+  }
+
+  /** Rejects where there will never be room. */
+  async #delivered(): Promise<void> {
+    await this.#sink.drained()
+    const { abortReason } = this.#owner
+    if (abortReason !== undefined) throw abortReason
   }
 
   /** The application returned. */
@@ -213,7 +234,7 @@ export class Response implements ChunkTaker {
 
   #end(head: Head): void {
     if (!this.#headSent) this.#sendHead(head, undefined, true, this.#knownLength)
-    else if (!this.#bodyless) this.#sink.end()
+    else if (!this.isWhole) this.#sink.end()
     this.#owner.completed()
   }
 
@@ -228,7 +249,9 @@ export class Response implements ChunkTaker {
     if (!this.#headSent) {
       const bodyless = isBodyless(this.method, head.code)
       const joins = !bodyless && chunk.length > 0 && chunk.length <= JOIN_BYTES
-      this.#sendHead(head, joins ? chunk : undefined, bodyless, this.#knownLength)
+      const length = head.contentLength ?? this.#knownLength
+      const last = bodyless || length === (joins ? chunk.length : 0)
+      this.#sendHead(head, joins ? chunk : undefined, last, this.#knownLength)
       if (joins) return
     }
     if (chunk.length === 0) return
@@ -238,12 +261,15 @@ export class Response implements ChunkTaker {
     }
     this.#bytes += chunk.length
     this.#sink.chunk(chunk)
+    // Now, not when the application has ended: a front server that has all of it leaves, and that would look like a client who does.
+    if (this.isWhole) this.#sink.end()
   }
 
   /** @param knownLength bytes of the whole body where they are known and not declared */
   #sendHead(head: Head, chunk: Uint8Array | undefined, last: boolean, knownLength: number | undefined): void {
     this.#headSent = true
     this.#bodyless = isBodyless(this.method, head.code)
+    this.#length = head.contentLength ?? knownLength
     this.#status = head.code
     this.#headers = finalHeaders(this.method, head, knownLength)
     if (chunk !== undefined) this.#bytes += chunk.length
@@ -261,10 +287,11 @@ const notStarted = (): TsgiError =>
   new TsgiError('TSGI_APP_NOT_STARTED', 'the application produced its response without calling startResponse')
 
 /** A write after the client left: nobody has to wait for it, so it must not become an unhandled rejection. */
-function rejectedQuietly(error: unknown): Promise<void> {
-  const rejected = Promise.reject<void>(error)
-  rejected.catch(() => undefined)
-  return rejected
+const rejectedQuietly = (error: unknown): Promise<void> => quietly(Promise.reject<void>(error))
+
+function quietly(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined)
+  return promise
 }
 
 /** The sum of the chunks, or what is wrong with one of them. */

@@ -75,6 +75,14 @@ export function readVariables(params: Params, settings: VariableSettings): SentV
   return refusal ?? variables.derive(settings.mounts) ?? variables
 }
 
+/** The method of a request that was refused before its variables were read. */
+export function methodOf(params: Params): string {
+  for (let index = 0; index < params.length; index += 2) {
+    if (params[index] === 'REQUEST_METHOD') return params[index + 1] ?? ''
+  }
+  return ''
+}
+
 export class SentVariables implements RequestVariables {
   /** Names and values in turns. */
   readonly list: Params
@@ -224,7 +232,10 @@ export class SentVariables implements RequestVariables {
       uri: slots[SLOTS.REQUEST_URI] ?? '',
       documentUri: slots[SLOTS.DOCUMENT_URI] ?? '',
     })
-    if (path === undefined) return badRequest('the path neither starts with a slash nor is *, or has a NUL')
+    // RFC 9110 section 9.3.7: the server as a whole, which nothing but OPTIONS can be about.
+    if (path === undefined || (path.pathInfo === '*' && method !== 'OPTIONS')) {
+      return badRequest('the path neither starts with a slash nor is the * of OPTIONS, or has a NUL')
+    }
     const { scriptName, pathInfo } = applyMount(path, mounts)
     this.scriptName = scriptName
     this.pathInfo = pathInfo

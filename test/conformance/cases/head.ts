@@ -65,6 +65,7 @@ export const headCases: readonly Case[] = [
       await expectRefused(gateway, '/bad-length', BAD_LENGTHS.map(String), 'TSGI_APP_BAD_HEADER')
       const equal = await gateway.ask('/equal-lengths')
       expect(equal).toMatchObject({ status: 200, text: '12345' })
+      expect(equal.headerAll('Content-Length')).toEqual(['5'])
     },
   },
   {
