@@ -31,16 +31,14 @@ interface HttpSettings {
 const KEEP_ALIVE_TIMEOUT_MS = 65_000
 const CHECK_INTERVAL_MS = 1000
 
-interface Open {
-  readonly socket: Socket
-  readonly sink: HttpSink
-}
+/** What is open on one connection: more than one where its client does not wait for an answer before it asks again. */
+type Open = Map<Exchange, HttpSink>
 
 export class HttpListener {
   readonly #server: Server
   readonly #requests: Requests
   readonly #settings: HttpSettings
-  readonly #open = new Map<Exchange, Open>()
+  readonly #open = new Map<Socket, Open>()
   readonly #upgrades = new Set<Exchange>()
   readonly #sockets = new Set<Socket>()
   readonly #sources = new WeakMap<Socket, Endpoint>()
@@ -86,6 +84,8 @@ export class HttpListener {
     this.#sockets.add(socket)
     socket.once('close', () => {
       this.#sockets.delete(socket)
+      for (const sink of this.#open.get(socket)?.values() ?? []) sink.connectionClosed()
+      this.#open.delete(socket)
       this.onClosed()
     })
     if (source !== undefined) this.#sources.set(socket, source)
@@ -95,7 +95,7 @@ export class HttpListener {
   /** @param last nobody goes on: idle connections wait for nothing */
   drain(last: boolean): void {
     this.#draining = true
-    for (const { sink } of this.#open.values()) sink.closeAfterwards()
+    for (const [, sink] of this.#allOpen()) sink.closeAfterwards()
     if (last || this.#settings.closesIdle) this.#server.closeIdleConnections()
   }
 
@@ -103,15 +103,20 @@ export class HttpListener {
   sweep(nowMs: number): void {
     const { readTimeoutMs } = this.#settings
     if (readTimeoutMs === 0) return
-    for (const [exchange, { sink }] of this.#open) {
+    for (const [exchange, sink] of this.#allOpen()) {
       if (sink.stalledMs(nowMs) < readTimeoutMs) continue
       exchange.input.fail(new TsgiError('TSGI_INPUT_TRUNCATED', bodyStalled(readTimeoutMs)))
     }
   }
 
   abortAll(reason: TsgiError): void {
-    for (const exchange of [...this.#open.keys(), ...this.#upgrades]) exchange.abort(reason)
+    for (const [exchange] of this.#allOpen()) exchange.abort(reason)
+    for (const exchange of [...this.#upgrades]) exchange.abort(reason)
     for (const socket of this.#sockets) socket.destroySoon()
+  }
+
+  #allOpen(): (readonly [Exchange, HttpSink])[] {
+    return [...this.#open.values()].flatMap((open) => [...open])
   }
 
   #parse(socket: Socket, head: Uint8Array): void {
@@ -123,7 +128,9 @@ export class HttpListener {
     const { lingerTimeoutMs } = this.#settings
     const sink = new HttpSink(request, response, { expectsContinue, lingerTimeoutMs })
     const exchange = this.#requests.createExchange(sink, monotonicMs())
-    this.#open.set(exchange, { socket: request.socket, sink })
+    const open: Open = this.#open.get(request.socket) ?? new Map()
+    open.set(exchange, sink)
+    this.#open.set(request.socket, open)
     if (this.#draining) sink.closeAfterwards()
     exchange.input.onFirstRead(() => sink.bodyWanted())
     request.on('data', (chunk: Buffer) => {
@@ -137,7 +144,7 @@ export class HttpListener {
       if (!request.complete) exchange.input.fail(bodyCut())
     })
     response.on('close', () => {
-      this.#open.delete(exchange)
+      open.delete(exchange)
       if (exchange.ended) return
       if (!request.complete) exchange.input.fail(bodyCut())
       exchange.abort(clientLeft())
@@ -152,7 +159,7 @@ export class HttpListener {
       return
     }
     // A client that does not wait for an earlier response cannot know that it may upgrade: one of the two would be lost.
-    if ([...this.#open.values()].some((open) => open.socket === socket)) {
+    if ((this.#open.get(socket)?.size ?? 0) > 0) {
       socket.destroy()
       return
     }

@@ -59,6 +59,11 @@ export class HttpSink implements Sink {
     if (!this.#response.headersSent) this.#response.shouldKeepAlive = false
   }
 
+  /** node:http emits 'close' of the response whose turn it is, and of none that waits behind it. */
+  connectionClosed(): void {
+    if (this.#response.socket === null) this.#response.emit('close')
+  }
+
   get saturated(): boolean {
     return this.#response.writableNeedDrain
   }

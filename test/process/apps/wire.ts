@@ -48,6 +48,17 @@ const routes: Readonly<Record<string, Route>> = {
     startResponse('200 OK', [['Content-Type', 'application/octet-stream']])
     return large()
   },
+  /** Writes until that is refused, and says so. */
+  '/write-on': async (environ, startResponse, query) => {
+    const write = startResponse('200 OK', plain)
+    environ['tsgi.errors'].write(`${query.get('name')} writes\n`)
+    for (;;) {
+      const refused = await write(new Uint8Array(65_536)).catch((error: Error) => error.name)
+      if (refused === undefined) continue
+      environ['tsgi.errors'].write(`${query.get('name')} is refused: ${refused}\n`)
+      return []
+    }
+  },
   '/nothing': async function* (_environ, startResponse) {
     startResponse('200 OK', plain)
     yield* []
