@@ -43,6 +43,8 @@ export class HttpListener {
   readonly #sockets = new Set<Socket>()
   readonly #sources = new WeakMap<Socket, Endpoint>()
   #draining = false
+  /** While it drains: idle connections wait for nothing. */
+  #closesIdle = false
   /** Called when a request has begun. */
   onBegun: () => void = () => undefined
   /** Called when a connection has closed. */
@@ -95,12 +97,14 @@ export class HttpListener {
   /** @param last nobody goes on: idle connections wait for nothing */
   drain(last: boolean): void {
     this.#draining = true
+    this.#closesIdle = last || this.#settings.closesIdle
     for (const [, sink] of this.#allOpen()) sink.closeAfterwards()
-    if (last || this.#settings.closesIdle) this.#server.closeIdleConnections()
+    this.#closeIdle()
   }
 
-  /** Once a second: a body that is owed too long is given up. */
+  /** Once a second: a body that is owed too long is given up, and in a drain what has become idle since is closed. */
   sweep(nowMs: number): void {
+    this.#closeIdle()
     const { readTimeoutMs } = this.#settings
     if (readTimeoutMs === 0) return
     for (const [exchange, sink] of this.#allOpen()) {
@@ -113,6 +117,14 @@ export class HttpListener {
     for (const [exchange] of this.#allOpen()) exchange.abort(reason)
     for (const exchange of [...this.#upgrades]) exchange.abort(reason)
     for (const socket of this.#sockets) socket.destroySoon()
+  }
+
+  #closeIdle(): void {
+    if (!this.#closesIdle) return
+    // To node:http a connection is idle as soon as the end of its response was written, and a slow client has still to take
+    // that. The worker stays until it is out: the others can wait for as long.
+    if (this.#allOpen().some(([exchange]) => exchange.ended)) return
+    this.#server.closeIdleConnections()
   }
 
   #allOpen(): (readonly [Exchange, HttpSink])[] {

@@ -28,6 +28,17 @@ const routes: Readonly<Record<string, Route>> = {
     startResponse('200 OK', plain)
     return text(`${process.pid} ${body}`)
   },
+  /** Begins, and ends when the file is there. */
+  '/begun-until': (_environ, startResponse, query) => {
+    startResponse('200 OK', plain)
+    return begunUntil(query.get('file') ?? '')
+  },
+  /** Gives all away at once, without waiting for room. */
+  '/at-once': (_environ, startResponse, query) => {
+    const write = startResponse('200 OK', plain)
+    void write(new Uint8Array(Number(query.get('bytes'))))
+    return []
+  },
   '/refuse': (_environ, startResponse) => {
     startResponse('403 Forbidden', plain)
     return text('not you')
@@ -63,6 +74,12 @@ const routes: Readonly<Record<string, Route>> = {
     startResponse('200 OK', plain)
     yield* []
   } as Route,
+}
+
+async function* begunUntil(file: string): AsyncGenerator<Uint8Array> {
+  yield* text('begun ')
+  await fileAppears(file)
+  yield* text('ended')
 }
 
 function* large(): Generator<Uint8Array> {
