@@ -74,3 +74,14 @@ test('`this` is the body', () => {
   closeBody(body, undefined, false, recorded())
   expect(body.closed).toBe(true)
 })
+
+test('without a limit a step may take as long as it takes', async () => {
+  const steps: string[] = []
+  const closing = recorded(0)
+  const close = async (): Promise<void> => {
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    steps.push('closed')
+  }
+  await closeBody({ close }, undefined, false, closing)
+  expect({ steps, reported: closing.reported }).toEqual({ steps: ['closed'], reported: [] })
+})

@@ -7,6 +7,7 @@ import { Hono } from 'hono'
 import { describe, expect, test } from 'vitest'
 import type { Application, Environ } from '../../src/application.ts'
 import { type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
+import type { AsyncApp } from '../../src/interfaces/async/types.ts'
 import { fromAsync, fromFetch, fromNode } from '../../src/interfaces/convert.ts'
 import { toAsync } from '../../src/interfaces/to-async.ts'
 import { toFetch } from '../../src/interfaces/to-fetch.ts'
@@ -257,4 +258,17 @@ test('names of headers that only look like another’s are not passed on', async
   server.close()
   expect(seen).toMatchObject([{ CONTENT_LENGTH: '8', CONTENT_TYPE: 'a/b', HTTP_X_H: '1' }])
   expect(Object.keys(seen[0] ?? {}).filter((name) => name.includes('.H'))).toEqual([])
+})
+
+test('an application that is an async one has the state of its start-up', async () => {
+  const stored = { db: 'open' }
+  const app = toAsync((environ, startResponse) => {
+    startResponse('200 OK', [])
+    return [Buffer.from(JSON.stringify(environ['tsgi.state']))]
+  })
+  const withState: AsyncApp = Object.assign(
+    ((scope, receive, send) => app(Object.assign(scope, { state: stored }), receive, send)) satisfies AsyncApp,
+    app,
+  )
+  expect((await requestInMemory(fromAsync(withState))).text).toBe('{"db":"open"}')
 })

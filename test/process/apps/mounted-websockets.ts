@@ -6,13 +6,21 @@ import { WebSocketServer } from 'ws'
 
 const server = createServer()
 const webSockets = new WebSocketServer({ noServer: true })
-server.on('upgrade', (request, socket, head) => {
+/** As one that asks its database first: longer than a signal takes to get here. */
+const late = async (mount: string, path: string | undefined): Promise<void> => {
+  if (path?.endsWith('/late') !== true) return
+  console.error(`${mount} is asked`)
+  await new Promise((resolve) => setTimeout(resolve, 1000))
+}
+server.on('upgrade', async (request, socket, head) => {
+  await late('node', request.url)
   webSockets.handleUpgrade(request, socket, head, (webSocket) => webSocket.send('open'))
 })
 
 const conversation = asyncApp({
-  websocket: async (_scope, receive, send) => {
+  websocket: async (scope, receive, send) => {
     await receive()
+    await late('async', scope.path)
     await send({ type: 'websocket.accept' })
     await send({ type: 'websocket.send', text: 'open' })
     while ((await receive()).type === 'websocket.receive');
