@@ -252,6 +252,7 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
 
   errorLine(line: string): void {
     this.#services.errorLine(this, line)
+    this.#sink.errorLine?.(line)
   }
 
   get closeTimeoutMs(): number {

@@ -26,4 +26,6 @@ export interface Sink {
   readonly upgrade: (() => Upgraded) | undefined
   /** Sends a 103 with these headers; undefined on every gateway protocol. */
   readonly earlyHints: ((headers: HeaderList) => void) | undefined
+  /** What the application writes to `tsgi.errors`, for the front server's own log: only where that was asked for. */
+  errorLine?(line: string): void
 }

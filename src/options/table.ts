@@ -365,6 +365,14 @@ export const OPTIONS = {
     help: 'Write the access log to this file instead of standard output.',
     reload: true,
   }),
+  fastcgiStderr: option({
+    flag: '--fastcgi-stderr',
+    section: 'Logs',
+    kind: flag,
+    default: false,
+    help: "Send what an application writes to tsgi.errors over FastCGI too, for the front server's error log (FCGI_STDERR).",
+    reload: true,
+  }),
 
   debug: option({
     flag: '--debug',

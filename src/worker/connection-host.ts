@@ -39,6 +39,8 @@ export interface ConnectionHost<Connection> {
   readonly serveHttp: ServeHttp
   /** Every connection begins with a PROXY protocol header. */
   readonly proxyProtocol: boolean
+  /** What applications write to `tsgi.errors` goes to the front server too (FCGI_STDERR). */
+  readonly passesErrors: boolean
   protocolError(connection: Connection, error: Error): void
   /** Sends the descriptor away. @param sent tells when it is gone */
   handOver(connection: Connection, handle: RawHandle, highestId: number, sent: () => void): void

@@ -159,6 +159,10 @@ export class Connection implements TransportEvents, Carrier {
     return !this.over && this.#transport.saturated
   }
 
+  get passesErrors(): boolean {
+    return this.#host.passesErrors
+  }
+
   waitForDrain(): Promise<void> {
     if (this.over || !this.#transport.saturated) return Promise.resolve()
     this.#waiters ??= new Waiters()

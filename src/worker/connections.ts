@@ -31,6 +31,8 @@ interface ConnectionSettings {
   readonly halfCloseAborts: boolean
   /** Every connection begins with a PROXY protocol header. */
   readonly proxyProtocol: boolean
+  /** What applications write to `tsgi.errors` goes to the front server too (FCGI_STDERR). */
+  readonly passesErrors: boolean
 }
 
 /** What may be handed over. */
@@ -88,6 +90,10 @@ export class Connections implements ConnectionHost<Connection> {
 
   get proxyProtocol(): boolean {
     return this.#settings.proxyProtocol
+  }
+
+  get passesErrors(): boolean {
+    return this.#settings.passesErrors
   }
 
   get draining(): boolean {

@@ -12,6 +12,8 @@ import { BODY_CUT, bodyStalled, clientLeft } from './connection-errors.ts'
 export interface Carrier {
   readonly protocol: Protocol
   readonly saturated: boolean
+  /** `tsgi.errors` goes to the front server too, where its protocol carries that (--fastcgi-stderr). */
+  readonly passesErrors: boolean
   /** Resolves when there is room to write, or nobody to write to. */
   waitForDrain(): Promise<void>
   write(bytes: Uint8Array): void
@@ -53,6 +55,8 @@ export class OpenRequest implements Sink {
   wantsBody = true
   #givenUp = false
   #refused = false
+  /** The last of the response was written: nothing of this request may follow. */
+  #isOver = false
   #exchange: Exchange | undefined
 
   constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
@@ -138,8 +142,16 @@ export class OpenRequest implements Sink {
     this.#connection.flow()
   }
 
+  /** A front server that does not read loses lines, and has them in our log. */
+  errorLine(line: string): void {
+    const connection = this.#connection
+    if (this.#isOver || !connection.passesErrors || connection.saturated) return
+    for (const part of connection.protocol.encoder.errors?.(this.requestId, `${line}\n`) ?? []) connection.write(part)
+  }
+
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
+    this.#isOver = last
     const { encoder, keepsConnections } = connection.protocol
     if (!this.bodyComplete && !this.#refused && !keepsConnections) this.tellsItsEnd = tellsItsEnd(status, headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
@@ -152,6 +164,7 @@ export class OpenRequest implements Sink {
 
   end(): void {
     const connection = this.#connection
+    this.#isOver = true
     const bytes = connection.protocol.encoder.end(this.requestId, connection.keeps(this))
     if (bytes !== undefined) connection.write(bytes)
     connection.responded(this)
@@ -159,6 +172,7 @@ export class OpenRequest implements Sink {
 
   /** Where nobody waits for the response (FastCGI section 5.4) its end is all that is owed, and the connection goes on. */
   abort(): void {
+    this.#isOver = true
     if (this.#givenUp) this.end()
     else this.#connection.brokeOff(this)
   }

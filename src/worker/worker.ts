@@ -97,6 +97,7 @@ export class Worker {
         lingerTimeoutMs: options.lingerTimeoutMs,
         halfCloseAborts: options.halfClose === 'abort',
         proxyProtocol: options.proxyProtocol,
+        passesErrors: options.fastcgiStderr,
       },
       log,
       this.#counters,
