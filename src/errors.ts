@@ -120,46 +120,85 @@ export type ErrorCode = keyof typeof ERRORS
 /** Callers switch on `code`, never on the text. */
 export class TsgiError extends Error {
   readonly code: ErrorCode
+  /** An application that catches one may write another `code` into it. */
+  readonly #row: ErrorRow
 
   constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.name = ERRORS[code].name ?? 'TsgiError'
+    this.#row = ERRORS[code]
+    this.name = this.#row.name ?? 'TsgiError'
+  }
+
+  /** Asked of whatever an application threw: a Proxy may throw where its prototype is asked for. */
+  static override [Symbol.hasInstance](value: unknown): value is TsgiError {
+    return typeof value === 'object' && value !== null && #row in value
   }
 
   get kind(): ErrorKind {
-    return ERRORS[this.code].kind
+    return this.#row.kind
   }
 
   /** 1 unless the table says otherwise. */
   get exitCode(): number {
-    return ERRORS[this.code].exitCode ?? 1
+    return this.#row.exitCode ?? 1
   }
 
   /** The status line to answer with; undefined: nothing can be answered. */
   get status(): `${number} ${string}` | undefined {
-    return ERRORS[this.code].status
+    return this.#row.status
   }
 }
 
-/** What the application may have thrown, as an Error: wrapped for the log only. */
+/** What the application may have thrown, as an Error whose name, message and stack can be read: wrapped for the log only. */
 export function asError(thrown: unknown): Error {
-  if (thrown instanceof Error) return Object.isExtensible(thrown) ? thrown : thawed(thrown)
-  return new Error(`a value that is no Error was thrown: ${describe(thrown)}`, { cause: thrown })
+  if (!isError(thrown)) {
+    return new Error(`a value that is no Error was thrown: ${describe(thrown)}`, { cause: thrown })
+  }
+  return isSound(thrown) ? thrown : salvaged(thrown)
 }
 
-/** pino marks the errors that it has seen, which a frozen one answers with a TypeError. */
-function thawed(error: Error): Error {
-  const copy = new Error(error.message, { cause: error.cause })
-  copy.name = error.name
-  if (error.stack !== undefined) copy.stack = error.stack
+function isSound(error: Error): boolean {
+  try {
+    return [error.name, error.message, error.stack ?? ''].every((part: unknown) => typeof part === 'string')
+  } catch {
+    // An accessor of the application's, or a Proxy.
+    return false
+  }
+}
+
+/** What can be read of an error that has something else than text in the place of text. */
+function salvaged(error: Error): Error {
+  const [name, message, stack] = [partOf(error, 'name'), partOf(error, 'message'), partOf(error, 'stack')]
+  const other = message === undefined ? 'an error whose message cannot be read' : describe(message)
+  const copy = new Error(typeof message === 'string' ? message : other, { cause: partOf(error, 'cause') })
+  if (typeof name === 'string') copy.name = name
+  copy.stack = typeof stack === 'string' ? stack : `${copy.name}: ${copy.message}`
   return copy
+}
+
+export function isError(value: unknown): value is Error {
+  try {
+    return value instanceof Error
+  } catch {
+    // A Proxy that does not tell its prototype.
+    return false
+  }
+}
+
+function partOf(error: Error, key: 'name' | 'message' | 'stack' | 'cause' | 'code'): unknown {
+  try {
+    return Reflect.get(error, key)
+  } catch {
+    // As above.
+    return undefined
+  }
 }
 
 /** What the system or Node calls an error: `ENOENT`, `ERR_INVALID_URL`. Undefined where it has no such name. */
 export function errorCode(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error && 'code' in thrown)) return undefined
-  return typeof thrown.code === 'string' ? thrown.code : undefined
+  const code = isError(thrown) ? partOf(thrown, 'code') : undefined
+  return typeof code === 'string' ? code : undefined
 }
 
 /** The error and what caused it, outermost first; a circle of causes ends where it closes. */
@@ -169,13 +208,23 @@ export function causes(thrown: unknown): Error[] {
     const next = asError(error)
     if (found.includes(next) || found.length > 10) return found
     found.push(next)
-    if (next.cause === undefined || next.cause === error) return found
-    error = next.cause
+    const cause = partOf(next, 'cause')
+    if (cause === undefined || cause === error) return found
+    error = cause
   }
 }
 
 /** A short text for any value, safe to put into a message: what an operator needs to recognise it. */
 export function describe(value: unknown): string {
+  try {
+    return textOf(value)
+  } catch {
+    // A Proxy whose traps throw, or that was revoked; an accessor.
+    return `${typeof value === 'function' ? 'a function' : 'an object'} that cannot be looked at`
+  }
+}
+
+function textOf(value: unknown): string {
   if (value === null) return 'null'
   if (typeof value === 'string') return JSON.stringify(value.length > 80 ? `${value.slice(0, 80)}…` : value)
   if (typeof value === 'function') return value.name === '' ? 'a function' : `function ${value.name}`

@@ -2,7 +2,7 @@
 
 import { createRequire } from 'node:module'
 import pino, { type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
-import { authorStack } from './author-stack.ts'
+import { errorFields } from './error-fields.ts'
 import { openSink, reopenSink } from './sink.ts'
 
 export type LogLevel = LevelWithSilent
@@ -67,11 +67,6 @@ export function createLog(options: LogOptions): Log {
   return Object.assign(logger, {
     reopen: () => (file === undefined ? undefined : openAs(() => reopenSink(sink, file))),
   })
-}
-
-function errorFields(error: Error): object {
-  const fields = pino.stdSerializers.err(error)
-  return typeof fields.stack === 'string' ? { ...fields, stack: authorStack(fields.stack, error) } : fields
 }
 
 function isPretty({ format, file }: LogOptions): boolean {

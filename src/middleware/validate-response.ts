@@ -1,7 +1,7 @@
 /** What an application says before its body: startResponse and write (PEP 3333, "The start_response() Callable"). */
 
 import type { Environ, HeaderList, StartResponse, Status, Write } from '../application.ts'
-import { describe } from '../errors.ts'
+import { asError, describe, isError } from '../errors.ts'
 import { isBytes } from '../gateway/chunk.ts'
 import { checkHead, type Head } from '../gateway/head-checks.ts'
 import { isBodyless } from '../gateway/response-rules.ts'
@@ -113,7 +113,7 @@ export class ResponseState {
     try {
       this.#head = checkHead(status, headers)
     } catch (error) {
-      this.#violations.report(error instanceof Error ? error.message : describe(error), error)
+      this.#violations.report(isError(error) ? asError(error).message : describe(error), error)
       return
     }
     this.#given = Array.isArray(headers) ? headers : []

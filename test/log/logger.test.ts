@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { TsgiError } from '../../src/errors.ts'
+import { asError, TsgiError } from '../../src/errors.ts'
 import { onLogFault } from '../../src/log/faults.ts'
 import { createLog } from '../../src/log/logger.ts'
 
@@ -68,6 +68,98 @@ describe('the process log', () => {
     log.error({ err: new TsgiError('TSGI_LOAD', 'outer', { cause: new Error('inner') }) }, 'failed')
     expect(lines()).toEqual([expect.objectContaining({ err: expect.objectContaining({ code: 'TSGI_LOAD' }) })])
     expect(readFileSync(file, 'utf8')).toContain('inner')
+  })
+
+  describe('whatever was thrown', () => {
+    const refuse = (): never => {
+      throw new Error('not to be read')
+    }
+    const refusing = new Proxy(new Error('hidden'), new Proxy({}, { get: () => refuse }))
+    const odd = (name: string, property: PropertyDescriptor): Error =>
+      Object.defineProperty(new Error('odd'), name, { ...property, enumerable: true })
+    const revocable = Proxy.revocable(new Error('hidden'), {})
+    revocable.revoke()
+
+    const THROWN: readonly (readonly [what: string, thrown: unknown, fields: object])[] = [
+      ['an accessor that throws', odd('details', { get: refuse }), { message: 'odd', details: '[unreadable]' }],
+      ['a message that throws', odd('message', { get: refuse }), { message: 'an error whose message cannot be read' }],
+      ['a message that is none', odd('message', { value: { code: 1 } }), { message: 'an object' }],
+      ['a symbol as the message', odd('message', { value: Symbol('m') }), { message: 'Symbol(m)' }],
+      ['a name that throws', odd('name', { get: refuse }), { type: 'Error', message: 'odd' }],
+      ['a class that throws', odd('constructor', { get: refuse }), { type: 'Error', message: 'odd' }],
+      ['a stack that throws', odd('stack', { get: refuse }), { message: 'odd', stack: 'Error: odd' }],
+      ['a stack that is none', odd('stack', { value: { at: 1 } }), { message: 'odd', stack: 'Error: odd' }],
+      ['a cause that throws', odd('cause', { get: refuse }), { message: 'odd', cause: '[unreadable]' }],
+      ['a cause by a method that throws', odd('cause', { value: refuse }), { message: 'odd' }],
+      ['a cause that resists', odd('cause', { value: refusing }), { message: 'odd' }],
+      ['errors that resist', odd('errors', { value: [refusing] }), { aggregateErrors: [expect.any(Object)] }],
+      ['a toJSON that throws', odd('at', { value: new Date(Number.NaN) }), { message: 'odd', at: null }],
+      ['a BigInt', odd('id', { value: 12n }), { message: 'odd', id: '12' }],
+      ['a Proxy that refuses everything', refusing, { message: expect.stringMatching(/cannot be looked at$/) }],
+      ['a Proxy that was revoked', revocable.proxy, { message: expect.stringMatching(/cannot be looked at$/) }],
+      ['a Proxy within', odd('inner', { value: { refusing } }), { inner: { refusing: { '[unreadable]': true } } }],
+      ['a frozen error', Object.freeze(new RangeError('cold')), { type: 'RangeError', message: 'cold' }],
+      ['__proto__ as a name', odd('a', { value: JSON.parse('{"__proto__":{"b":1}}') }), { message: 'odd' }],
+    ]
+
+    test.each(THROWN)('%s is logged, as far as it can be read', (_what, thrown, fields) => {
+      const log = createLog({ level: 'info', format: 'json', file, name: 'tsgi' })
+      log.error({ err: asError(thrown) }, 'failed')
+      log.error({ err: thrown }, 'failed')
+      const line = { msg: 'failed', err: { stack: expect.any(String), ...fields } }
+      expect(lines()).toMatchObject([line, line])
+      createLog({ level: 'info', format: 'pretty', file, name: 'tsgi' }).error({ err: thrown }, 'readable')
+      expect(readFileSync(file, 'utf8')).toContain('readable')
+    })
+
+    test('what hangs on it is there: codes, errors within, and what caused it', () => {
+      const log = createLog({ level: 'info', format: 'json', file, name: 'tsgi' })
+      const inner = Object.assign(new TypeError('inner'), { code: 'EINNER' })
+      const fields = { code: 'EOUTER', at: new Date(0), tried: [1, 'two', null], inner, none: undefined, f: () => 1 }
+      log.error({ err: Object.assign(new Error('outer', { cause: inner }), fields) }, 'failed')
+      log.error({ err: new AggregateError([inner, 'two'], 'several') }, 'failed')
+      const told = { type: 'TypeError', message: 'inner', code: 'EINNER', stack: expect.stringContaining('TypeError') }
+      expect(lines()).toMatchObject([
+        {
+          err: {
+            ...{ type: 'Error', message: 'outer: inner', code: 'EOUTER', at: '1970-01-01T00:00:00.000Z' },
+            ...{ tried: [1, 'two', null], inner: told },
+            stack: expect.stringMatching(/^Error: outer\n[\s\S]*\ncaused by: TypeError: inner\n/),
+          },
+        },
+        { err: { type: 'AggregateError', message: 'several', aggregateErrors: [told, 'two'] } },
+      ])
+      expect(lines()[0]).not.toHaveProperty('err.cause')
+    })
+
+    test('a circle ends, and what is huge is cut', () => {
+      const log = createLog({ level: 'info', format: 'json', file, name: 'tsgi' })
+      const circle = new Error('circle')
+      const other = new Error('other', { cause: circle })
+      Object.assign(circle, { cause: other, self: circle, all: [circle, { other }] })
+      log.error({ err: circle }, 'failed')
+      let deep: object = {}
+      for (let depth = 0; depth < 100_000; depth += 1) deep = { deep }
+      let chain = new Error('first')
+      for (let depth = 0; depth < 100_000; depth += 1) chain = new Error('next', { cause: chain })
+      const wide = Array.from({ length: 1_000_000 }, (_, index) => ({ index }))
+      const text = 'x'.repeat(50_000_000)
+      const bytes = Buffer.alloc(50_000_000)
+      log.error({ err: Object.assign(chain, { bytes, deep, text, wide }) }, 'failed')
+      log.error({ err: new Error(text) }, 'failed')
+      expect(lines()).toMatchObject([
+        {
+          err: {
+            message: 'circle: other',
+            self: '[Circular]',
+            all: ['[Circular]', { other: { message: 'other: circle' } }],
+          },
+        },
+        { err: { message: expect.stringMatching(/^(?:next: ){10}next$/), bytes: '[50000000 bytes]' } },
+        { err: { message: expect.stringMatching(/^x+…$/) } },
+      ])
+      expect(readFileSync(file).length).toBeLessThan(2_000_000)
+    })
   })
 
   test('after a rotation the new file is written', () => {

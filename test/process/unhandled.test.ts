@@ -52,3 +52,11 @@ test('any other rejection ends it, as it ends a process of Node', async () => {
   await tsgi.waitForLog(/"level":"error".*of nobody.*a rejected promise that nobody handles ends this worker/)
   await expect.poll(() => tsgi.workerPids().filter((pid) => pid !== worker)).toHaveLength(1)
 })
+
+test('what ends it is logged, though its message cannot be read', async () => {
+  await onlyWorker(tsgi)
+  await Promise.allSettled([askOver(connect(port, '127.0.0.1'), { protocol: 'uwsgi', path: '/unreadable' })])
+  await tsgi.waitForLog(
+    /"level":"error".*whose message cannot be read.*a rejected promise that nobody handles ends this worker/,
+  )
+})

@@ -1,3 +1,5 @@
+import { asError, isError } from '../../errors.ts'
+
 /**
  * What `send` gives to an application. Where the client has left nobody needs to wait for it: a broadcast to many waits for none,
  * and as a rejection that nobody handles one client's leaving would end the worker. Any other rejection is a mistake.
@@ -15,7 +17,7 @@ export function mayGoUnheard(sent: Promise<void>, isOver: () => boolean): Promis
 
 const NAME = 'ClientDisconnected'
 
-export const isClientDisconnected = (error: unknown): boolean => error instanceof Error && error.name === NAME
+export const isClientDisconnected = (error: unknown): boolean => isError(error) && asError(error).name === NAME
 
 export function clientDisconnected(): Error {
   return Object.assign(new Error('the WebSocket is closed'), { name: NAME })

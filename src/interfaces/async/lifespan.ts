@@ -1,6 +1,6 @@
 /** lifespan of an async application: started before the worker is ready, ended after it has drained. */
 
-import { asError, describe } from '../../errors.ts'
+import { asError, describe, isError } from '../../errors.ts'
 import { TSGI } from './scope.ts'
 import { type AsyncApp, type Messages, UnsupportedScope } from './types.ts'
 
@@ -96,7 +96,7 @@ export class Lifespan {
   }
 
   #failed(error: unknown): void {
-    const isUnsupported = this.#stage === 'starting' && error instanceof UnsupportedScope
+    const isUnsupported = this.#stage === 'starting' && isError(error) && error instanceof UnsupportedScope
     const wasUp = this.#stage === 'up'
     this.#stage = 'over'
     if (wasUp) this.#failedLater(asError(error))

@@ -2,7 +2,7 @@
 
 import type { RawData, WebSocket } from 'ws'
 import type { Body, StartResponse, Upgraded, Write } from '../../application.ts'
-import { asError, describe } from '../../errors.ts'
+import { asError, describe, isError } from '../../errors.ts'
 import { isBytes } from '../../gateway/chunk.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { plainAnswer } from '../../gateway/plain-answer.ts'
@@ -149,10 +149,11 @@ class WebSocketConnection {
 
   failed(error: unknown): void {
     this.#isAppDone = true
-    if (this.#stage === 'connecting' && error instanceof UnsupportedScope) this.#refuse()
+    if (this.#stage === 'connecting' && isError(error) && error instanceof UnsupportedScope) this.#refuse()
     else if (this.#stage === 'connecting' || this.#stage === 'refusing') this.#fail(error)
     else if (!isClientDisconnected(error)) {
-      this.#source.environ['tsgi.errors'].write(`websocket: ${asError(error).stack ?? String(error)}\n`)
+      const { stack, message } = asError(error)
+      this.#source.environ['tsgi.errors'].write(`websocket: ${stack ?? message}\n`)
       this.#close(1011, '')
     }
   }

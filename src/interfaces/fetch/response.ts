@@ -1,7 +1,7 @@
 /** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
 
 import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
-import { describe } from '../../errors.ts'
+import { asError, describe } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
 import { statusLine } from '../status-line.ts'
@@ -81,7 +81,8 @@ async function sendStream(
   if (source.variables.method === 'HEAD') {
     // Not waited for: one branch of a tee (`response.clone()`) settles only with the other.
     cancel(stream, undefined).catch((error: unknown) => {
-      source.environ['tsgi.errors'].write(`the stream of a Response could not be cancelled: ${String(error)}\n`)
+      const { name, message } = asError(error)
+      source.environ['tsgi.errors'].write(`the stream of a Response could not be cancelled: ${name}: ${message}\n`)
     })
     return NOTHING
   }

@@ -2,7 +2,7 @@
 
 import { accessSync, constants, existsSync, type Stats, statSync } from 'node:fs'
 import { basename, extname, resolve } from 'node:path'
-import { describe, TsgiError } from '../../errors.ts'
+import { asError, describe, isError, TsgiError } from '../../errors.ts'
 import { nearest } from '../../nearest.ts'
 import { exportsOf, listExports, type Picked, pickExport } from './exports.ts'
 import { mainGuardOf } from './main-guard.ts'
@@ -148,10 +148,10 @@ function loadError(message: string, error: unknown): TsgiError {
 
 /** In a line: what is wrong and, where it is the syntax, in which. */
 function reasonOf(error: unknown): string {
-  const message = error instanceof Error ? error.message : describe(error)
+  const message = isError(error) ? asError(error).message : describe(error)
   const [first = '', second] = message.split('\n')
   // esbuild: a heading, and below it a line for each mistake, which begins with its place.
   if (first.endsWith(':') && second !== undefined) return second.trim()
-  const place = error instanceof SyntaxError ? placeOf(error) : undefined
+  const place = isError(error) && error instanceof SyntaxError ? placeOf(error) : undefined
   return place === undefined ? first : `${place}: ${first}`
 }

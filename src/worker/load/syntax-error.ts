@@ -2,6 +2,7 @@
 
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { isError } from '../../errors.ts'
 
 const DEADLINE_MS = 10_000
 
@@ -15,7 +16,7 @@ const PLACE = /^file:\S+:\d+\n.*\n.*\n/m
  * @returns `error`, its stack beginning with the place where that is known
  */
 export async function located(error: unknown, url: string): Promise<unknown> {
-  if (!(error instanceof SyntaxError) || placeOf(error) !== undefined) return error
+  if (!isError(error) || !(error instanceof SyntaxError) || placeOf(error) !== undefined) return error
   const script = `import 'data:text/javascript,process.exit()'; import ${JSON.stringify(url)}`
   const printed = await failureOf(script)
   const place = printed.includes(error.message) ? PLACE.exec(printed)?.[0] : undefined

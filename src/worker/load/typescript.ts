@@ -8,7 +8,7 @@ import { createRequire, register } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { errorCode, TsgiError } from '../../errors.ts'
+import { asError, errorCode, isError, TsgiError } from '../../errors.ts'
 import { ownModule } from '../../own-module.ts'
 import { freshUrl, installFreshModules } from './fresh-modules-hook.ts'
 import { located } from './syntax-error.ts'
@@ -83,11 +83,11 @@ const BEYOND_STRIPPING = new Set([
 
 /** A short reason, or undefined where tsx would not fare better. */
 function beyondStripping(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined
+  if (!isError(error)) return undefined
   const code = errorCode(error)
   // Without a code: a decorator, or a type imported as if it were a value.
   if (code === undefined ? !(error instanceof SyntaxError) : !BEYOND_STRIPPING.has(code)) return undefined
-  return (error.message.split('\n')[0] ?? '').trim()
+  return (asError(error).message.split('\n')[0] ?? '').trim()
 }
 
 /** @param again Node has tried without, and remembers that it failed */
@@ -154,5 +154,5 @@ function findUp(folder: string, name: string): string | undefined {
 
 /** esbuild's words for an await that CommonJS cannot have; the code is what Node 20 and later give it. */
 function isAwaitRefused(error: unknown): boolean {
-  return error instanceof Error && error.message.includes('Top-level await is currently not supported')
+  return isError(error) && asError(error).message.includes('Top-level await is currently not supported')
 }

@@ -138,6 +138,22 @@ export const failureCases: readonly Case[] = [
     },
   },
   {
+    name: 'T76 whatever a close or a callback throws is logged, and nothing else',
+    run: async (gateway) => {
+      for (const [n, { what }] of ODD_THROWS.entries()) {
+        const answer = await gateway.ask(`/odd-throws-later?n=${n}`)
+        expect(answer, what).toMatchObject({ status: 200, text: 'intact', problem: undefined })
+        expect(await gateway.over(answer.id), what).toEqual({ status: 200, bytes: 6, aborted: false })
+        expect(failures(gateway, answer.id), what).toEqual([])
+        expect(messages(gateway.said(answer.id)), what).toEqual([
+          // Undefined is also what went wrong before: nothing.
+          ...(what === 'undefined' ? [] : ['an error while the response body was closed']),
+          'an error in a tsgi.after callback',
+        ])
+      }
+    },
+  },
+  {
     name: 'T77 finally runs at the end, at a throw and at an early stop',
     run: async (gateway) => {
       const asks: Ask[] = [

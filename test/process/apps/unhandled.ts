@@ -16,6 +16,12 @@ export const application: Application = async (environ, startResponse) => {
     await new Promise(() => undefined)
   }
   if (environ.PATH_INFO === '/other') void Promise.reject(new Error('of nobody'))
+  if (environ.PATH_INFO === '/unreadable') {
+    const refuse = (): never => {
+      throw new Error('not to be read')
+    }
+    void Promise.reject(Object.defineProperty(new Error('hidden'), 'message', { get: refuse }))
+  }
   startResponse('401 Unauthorized', [])
   return []
 }
