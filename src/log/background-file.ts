@@ -22,6 +22,7 @@ const RETRY_MS = 20
 /** A pipe whose reader sleeps must not keep the process from leaving. */
 const MAX_SYNC_RETRIES = 50
 const NEWLINE = 0x0a
+const CLOSED = -1
 
 /**
  * @param maxWriteBytes of one write to the descriptor; what was handed over in one piece is never cut
@@ -97,7 +98,7 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
       pump()
     },
     reopen() {
-      if (typeof target === 'number') return
+      if (typeof target === 'number' || fd === CLOSED) return
       flush()
       const old = fd
       try {
@@ -116,7 +117,7 @@ export function openBackgroundFile(target: string | number, maxWriteBytes: numbe
     close() {
       flush()
       const old = fd
-      fd = -1
+      fd = CLOSED
       leave(old)
     },
   }

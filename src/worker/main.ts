@@ -45,6 +45,8 @@ type Channel = MessageChannel<MasterMessage, WorkerMessage>
 function main(): void {
   let worker: Worker | undefined
   let log: Log | undefined
+  /** The log files that are open so far: those of a worker that still loads the application are moved away like any other's. */
+  let reopenLogs = (): void => undefined
   let leaveByMs = 0
   const socket = new Socket({ fd: MESSAGES_FD })
   const parse = (value: unknown): MasterMessage => {
@@ -61,14 +63,21 @@ function main(): void {
       switch (message.kind) {
         case 'boot':
           try {
-            log = logOf(message.boot)
+            const opened = logOf(message.boot)
+            log = opened
+            reopenLogs = () => void opened.reopen()
           } catch (thrown) {
             fail(asError(thrown), channel)
             return
           }
-          void start(message.boot, channel, log, (loaded, startLog) => {
-            const limitMs = Math.max(MIN_TERMINATION_MS, leaveByMs - monotonicMs())
-            void leave({ channel, socket, loaded, termination, log: startLog, limitMs })
+          void start(message.boot, channel, log, {
+            made: (made) => {
+              reopenLogs = () => made.reopenLogs()
+            },
+            drained: (loaded, startLog) => {
+              const limitMs = Math.max(MIN_TERMINATION_MS, leaveByMs - monotonicMs())
+              void leave({ channel, socket, loaded, termination, log: startLog, limitMs })
+            },
           }).then((started) => {
             worker = started
           })
@@ -86,7 +95,7 @@ function main(): void {
           worker.quit(message.why)
           return
         case 'reopen-logs':
-          worker?.reopenLogs()
+          reopenLogs()
       }
     },
     // The master is gone, however it went: nobody would ever stop this process.
@@ -126,12 +135,13 @@ function logOf(boot: WorkerBoot): Log {
   return createLog({ level: logLevel, format: logFormat, file: logFile, name: `worker ${boot.slot}` })
 }
 
-async function start(
-  boot: WorkerBoot,
-  channel: Channel,
-  log: Log,
-  drained: (loaded: LoadedApplication, log: Log) => void,
-): Promise<Worker | undefined> {
+interface StartEvents {
+  /** It has opened the access log, and does not serve yet. */
+  readonly made: (worker: Worker) => void
+  readonly drained: (loaded: LoadedApplication, log: Log) => void
+}
+
+async function start(boot: WorkerBoot, channel: Channel, log: Log, events: StartEvents): Promise<Worker | undefined> {
   const options = optionsOf(boot)
   const startedMs = monotonicMs()
   try {
@@ -150,9 +160,10 @@ async function start(
       broken: (error) => fail(error, channel),
       drained: (why) => {
         log.debug({ why }, 'drained')
-        drained(loaded, log)
+        events.drained(loaded, log)
       },
     })
+    events.made(worker)
     process.on('message', (message: unknown, handle: unknown) => {
       const about = parseSocketMessage(message)
       if (about === undefined) return

@@ -3,6 +3,7 @@ import {
   appendFileSync,
   closeSync,
   constants,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -190,6 +191,15 @@ describe('access log files', () => {
     expect(readFileSync(`${file}.1`, 'latin1')).toBe('one\n')
     expect(readFileSync(file, 'latin1')).toBe('two\n')
     log?.close()
+  })
+
+  test('one that is closed stays so: a worker that leaves may be asked to reopen its logs', () => {
+    const file = join(directory, 'access.log')
+    const log = createAccessLog({ format: '%(id)s', file })
+    log?.close()
+    renameSync(file, `${file}.1`)
+    log?.reopen()
+    expect(existsSync(file)).toBe(false)
   })
 
   test('no line is lost or cut however many there are', async () => {

@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { findUser } from '../../src/master/accounts.ts'
 import { runTsgi } from '../cli/run-tsgi.ts'
-import { isAlive } from '../support/proc.ts'
+import { isAlive, openDescriptors } from '../support/proc.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { commandLine, onlyWorker, startTsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
@@ -67,6 +67,45 @@ test('log files whose folder was moved away go on there: nothing else stops, and
   expect(isAlive(tsgi.pid)).toBe(true)
   tsgi.signal('SIGTERM')
   expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
+})
+
+test('log files are opened again by a worker that starts, too, while it loads and before its application is up', async () => {
+  const { directory, app, logs, args } = deployed()
+  writeFileSync(
+    app,
+    `import { existsSync } from 'node:fs'
+     const passes = async (gate) => {
+       console.log('at the gate ' + gate)
+       while (!existsSync('${directory}/' + gate)) await new Promise((resolve) => setTimeout(resolve, 10))
+     }
+     await passes('loaded')
+     export default async (scope, receive, send) => {
+       if (scope.type !== 'lifespan') return
+       await passes('up')
+       await send({ type: 'lifespan.startup.complete' })
+     }`,
+  )
+  const [log, access] = [join(logs, 'p.log'), join(logs, 'a.log')]
+  const files = ['--log-file', log, '--access-log', 'json', '--access-log-file', access]
+  const tsgi = await startTsgi({ app, args: [...args, ...files, '--interface', 'async'], waitUntilReady: false })
+  const rotate = async (worker: number, open: readonly string[]): Promise<void> => {
+    for (const file of open) renameSync(file, `${file}.1`)
+    tsgi.signal('SIGUSR1')
+    await until(`${open.join(' and ')} are open`, () => {
+      const found = openDescriptors(worker).filter((target) => target.startsWith(logs))
+      return found.sort().join() === [...open].sort().join()
+    })
+  }
+  await tsgi.waitForLog(/^at the gate loaded$/)
+  const worker = await onlyWorker(tsgi)
+  await rotate(worker, [log])
+  writeFileSync(join(directory, 'loaded'), '')
+  await tsgi.waitForLog(/^at the gate up$/)
+  await rotate(worker, [log, access])
+  writeFileSync(join(directory, 'up'), '')
+  await has(log, /"msg":"ready/)
+  await rotate(worker, [log, access])
+  expect(tsgi.workerPids()).toEqual([worker])
 })
 
 describe.runIf(isRoot)('with --user', () => {
