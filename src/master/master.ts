@@ -293,7 +293,7 @@ export class Master {
 
   /** The addresses go first: nobody can connect to what is about to end, and what waits already is still accepted. */
   #stopGracefully(why: string): void {
-    this.#start.sockets.withdraw()
+    for (const problem of this.#start.sockets.withdraw()) this.#log.error({}, problem)
     this.#hear({ kind: 'command', command: { kind: 'stop', how: 'graceful', why } })
   }
 

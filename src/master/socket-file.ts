@@ -94,6 +94,19 @@ export async function makeRoom(path: string): Promise<void> {
   }
 }
 
+/** @returns why it cannot */
+export function removeSocket(path: string): string | undefined {
+  try {
+    unlinkSync(path)
+    return undefined
+  } catch (thrown) {
+    const code = nameOf(asError(thrown))
+    // Somebody else was faster.
+    if (code === 'ENOENT') return undefined
+    return `unix:${path}: the file of this socket cannot be removed (${code}), so that clients go on finding it while tsgi stops; let user ${process.geteuid?.() ?? '?'} write in its folder`
+  }
+}
+
 export function unixError(path: string, code: string): TsgiError {
   const remedy =
     code === 'EACCES' || code === 'EPERM'

@@ -7,7 +7,7 @@
  */
 
 import { lookup } from 'node:dns/promises'
-import { readFileSync, unlinkSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import * as net from 'node:net'
 import { getSystemErrorName } from 'node:util'
 import { asError, TsgiError } from '../errors.ts'
@@ -24,6 +24,7 @@ import {
   isStill,
   makeRoom,
   own,
+  removeSocket,
   type SocketOwnership,
   unixError,
   withPrivateFiles,
@@ -102,10 +103,16 @@ export class Sockets {
     return listeners
   }
 
-  /** Nobody finds a Unix socket from now on; what waits in its queue can still be accepted. */
-  withdraw(): void {
+  /**
+   * Nobody finds a Unix socket from now on; what waits in its queue can still be accepted.
+   * @returns what keeps a file from being removed
+   */
+  withdraw(): readonly string[] {
     this.#withdrawn = true
-    for (const held of this.#held.values()) if (held.file !== undefined && isReachable(held)) unlinkSync(held.file.path)
+    return [...this.#held.values()].flatMap((held) => {
+      const problem = held.file !== undefined && isReachable(held) ? removeSocket(held.file.path) : undefined
+      return problem ?? []
+    })
   }
 
   /** Lets go of every socket that is not among these. */

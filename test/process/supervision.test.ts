@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, readFileSync, unlinkSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
@@ -423,6 +423,33 @@ test('an address that another tsgi serves ends the second with 4 and harms the f
   expect(await second.process.exited).toEqual({ code: 4, signal: null })
   expect(second.process.lines.join('\n')).toContain(`another process is serving it (node, pid ${tsgi.pid}); stop`)
   expect(await text(socket)).toMatch(/^one /)
+})
+
+describe('a socket whose file may not be removed', () => {
+  const setpriv = findCommand('setpriv')
+  const isRoot = process.getuid?.() === 0
+  // So that what a folder allows counts for root, too.
+  const through = isRoot ? [setpriv ?? '', '--bounding-set', '-dac_override', '--'] : []
+
+  test.skipIf(isRoot && setpriv === undefined)('is told when tsgi stops, which goes on as ever', async () => {
+    const directory = tempDir()
+    onTestFinished(() => chmodSync(directory, 0o700))
+    const [app, socket] = [join(directory, 'app.ts'), join(directory, 'app.sock')]
+    writeFileSync(app, version('one'))
+    const [command = '', ...args] = [...through, process.execPath, commandLine, 'serve', app, '--uwsgi', socket]
+    const server = startServer({ name: 'tsgi', command, args: [...args, '--workers', '1', '--log-format', 'json'] })
+    await server.waitForLog(/ready: 1 worker/)
+    chmodSync(directory, 0o500)
+    let answer: Promise<GatewayResponse> | undefined
+    await new Promise<void>((connected) => {
+      answer = ask(socket, '/slow', '', connected)
+    })
+    server.signal('SIGTERM')
+    await server.waitForLog(/"level":"error".*app\.sock: the file of this socket cannot be removed \(EACCES\)/)
+    expect((await answer)?.status).toBe(200)
+    expect(await server.exited).toEqual({ code: 0, signal: null })
+    expect(server.lines.filter((line) => line.includes('"level":"error"'))).toHaveLength(1)
+  })
 })
 
 describe('an address on which somebody else listens by the time the workers do', () => {
