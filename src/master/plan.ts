@@ -189,7 +189,8 @@ class Draft {
   }
 
   #quit(worker: WorkerView, why: string): void {
-    if (worker.phase === 'quitting') return
+    // One that is killed hears nothing any more, and what it was killed for is why it dies.
+    if (worker.phase === 'quitting' || worker.killed !== undefined) return
     const graceMs = worker.phase === 'booting' ? QUIT_BOOTING_MS : QUIT_GRACE_MS
     this.act({ kind: 'quit', id: worker.id, graceMs, why })
   }

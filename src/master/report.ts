@@ -41,17 +41,24 @@ export function reportMessage(log: MasterLog, worker: WorkerView | undefined, me
 
 export function reportExit(log: MasterLog, worker: WorkerView, exit: WorkerExit): void {
   const fields = fieldsOf(worker)
-  const left = (worker.phase === 'draining' || worker.phase === 'quitting') && worker.killed === undefined
-  // A terminal interrupts the workers with the master: one that still loads the application knows no better than to end.
-  const interrupted = exit.signal === 'SIGINT' && worker.phase === 'quitting'
-  // What has listeners for SIGTERM often ends with the signal itself, as it would have without them.
-  const ended = exit.signal === null || exit.signal === 'SIGTERM' || interrupted
-  if (left && ended && exit.error === undefined) log.info(fields, `${nameOf(worker)} left`)
+  if (hasLeft(worker, exit)) log.info(fields, `${nameOf(worker)} left`)
   else {
     // What was lost with it, as far as is known: a second may have gone by since it last said so.
     const requestsLastReported = worker.tick?.requestsInFlight ?? 0
     log.error({ ...fields, requestsLastReported }, `${nameOf(worker)} died: ${describeExit(worker, exit)}`)
   }
+}
+
+/** It was told to, and nothing is lost with it. */
+function hasLeft({ phase, killed, readyAtMs }: WorkerView, { signal, error }: WorkerExit): boolean {
+  if ((phase !== 'draining' && phase !== 'quitting') || error !== undefined) return false
+  // Also where it was killed meanwhile: its own end came first.
+  if (signal === null) return true
+  // One that still loads the application may not hear of it in time.
+  if (signal === killed?.signal) return readyAtMs === undefined
+  // What has listeners for SIGTERM often ends with the signal itself, as it would have without them. And a terminal interrupts
+  // the workers with the master: one that still loads the application knows no better than to end.
+  return signal === 'SIGTERM' || (signal === 'SIGINT' && phase === 'quitting')
 }
 
 const failedAt = (exitCode: number): string =>

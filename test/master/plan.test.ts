@@ -142,6 +142,26 @@ describe('the first start', () => {
     expect(pool.exits(1, { code: 3, signal: null })).toEqual(['exit 3'])
   })
 
+  test('that was given up kills who still loads, and is not heard, half a second later', () => {
+    const pool = new Pool(2)
+    pool.settle()
+    expect(pool.fails(1, 4)).toEqual(['quit 2'])
+    expect(pool.after(500)).toEqual(['SIGKILL 2'])
+    expect(pool.roster.workers[1]).toMatchObject({ id: 2, phase: 'quitting', killed: { signal: 'SIGKILL' } })
+    expect(pool.exits(2)).toEqual([])
+    expect(pool.exits(1, { code: 4, signal: null })).toEqual(['exit 4'])
+    expect(pool.roster.history.died).toBe(1)
+  })
+
+  test('tells nobody to leave who is killed already: that died of the boot timeout', () => {
+    const pool = new Pool(2, { bootTimeoutMs: 5000 })
+    pool.settle()
+    expect(pool.after(5000)).toEqual(['SIGKILL 1', 'SIGKILL 2'])
+    expect(pool.dies(1)).toEqual([])
+    expect(pool.roster.workers).toMatchObject([{ id: 2, phase: 'booting' }])
+    expect(pool.dies(2)).toEqual(['exit 3'])
+  })
+
   test('ends with 3 when the worker dies while it loads', () => {
     const pool = new Pool(1)
     pool.settle()
