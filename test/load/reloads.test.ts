@@ -13,7 +13,7 @@ import { socketPath, startTsgi } from '../support/tsgi.ts'
 
 const app = join(import.meta.dirname, 'apps', 'load.mjs')
 const full = process.env['TSGI_TEST_LOAD'] === 'full'
-const RELOADS = full ? 200 : 25
+const RELOADS = full ? 200 : 16
 const timeout = 600_000
 
 type StartFront = (substitutions: Record<string, string>) => Promise<Front>

@@ -55,12 +55,14 @@ export async function startTsgi(options: TsgiOptions): Promise<Tsgi> {
     signal: server.signal,
     stop: server.stop,
   }
-  if (options.waitUntilReady !== false) await server.waitForLog(READY)
+  if (options.waitUntilReady !== false) await server.waitForLog(READY, { deadlineMs: READY_MS })
   return tsgi
 }
 
 /** What the master says once, when as many workers as were asked for accept connections. */
 const READY = /"msg":"ready: \d+ worker/
+/** On a machine that has other things to do a start may take its time. */
+const READY_MS = 45_000
 
 const isUnixListener = (each: string, index: number, args: readonly string[]): boolean =>
   /^(\/|unix:)/.test(each) && /^--(uwsgi|fastcgi|scgi|http|socket)$/.test(args[index - 1] ?? '')

@@ -4,10 +4,10 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { startGateways } from '../conformance/gateway.ts'
+import { ROWS } from '../conformance/rows.ts'
 import { openDescriptors, rssBytes } from '../support/proc.ts'
 import { until } from '../support/until.ts'
-import { startGateways } from './gateway.ts'
-import { ROWS } from './rows.ts'
 
 const CLIENTS = 10_000
 /** A full accept queue refuses on a Unix socket (EAGAIN): no more than this wait in it. */
@@ -18,10 +18,11 @@ test('ten thousand silent clients are freed by --read-timeout, with their memory
   timeout: 120_000,
 }, async () => {
   const rows = ROWS.slice(0, 1)
-  const { tsgi, gateways } = await startGateways(rows, join(import.meta.dirname, 'fixtures', 'app.ts'), [
-    '--read-timeout',
-    '10s',
-  ])
+  const { tsgi, gateways } = await startGateways(
+    rows,
+    join(import.meta.dirname, '..', 'conformance', 'fixtures', 'app.ts'),
+    ['--read-timeout', '10s'],
+  )
   const [gateway] = gateways.values()
   const [worker] = tsgi.workerPids()
   if (gateway === undefined || worker === undefined) throw new Error('not started')
