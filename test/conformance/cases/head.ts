@@ -44,6 +44,21 @@ export const headCases: readonly Case[] = [
     run: (gateway) => expectRefused(gateway, '/bad-status', names(BAD_STATUSES), 'TSGI_APP_BAD_STATUS'),
   },
   {
+    name: 'T25 a status without a reason gets one',
+    run: async (gateway) => {
+      for (const [status, reason] of [
+        ['200 ', 'OK'],
+        ['299 ', 'OK'],
+        ['302 ', 'Redirect'],
+        ['404 ', 'Client Error'],
+        ['503 ', 'Server Error'],
+      ]) {
+        const answer = await gateway.ask(`/no-reason?status=${status}`)
+        expect(answer, status).toMatchObject({ status: Number(status), reason, problem: undefined })
+      }
+    },
+  },
+  {
     name: 'T26 bad headers give 500 and no injected byte',
     run: (gateway) => expectRefused(gateway, '/bad-header', names(BAD_HEADERS), 'TSGI_APP_BAD_HEADER'),
   },
@@ -99,6 +114,19 @@ export const headCases: readonly Case[] = [
           ['Content-Length', String(answer.text.length)],
         ])
         expect(JSON.parse(answer.text)).toEqual([['X-Shared', 'yes']])
+      }
+    },
+  },
+  {
+    name: 'T34 what happens to the list of headers after startResponse changes nothing',
+    run: async (gateway) => {
+      for (const kind of ['array', 'generator']) {
+        const answer = await gateway.ask(`/headers-go-on?kind=${kind}`)
+        expect(answer.text, kind).toBe('own')
+        expect(answer.headers.filter(([name]) => name.startsWith('X-'))).toEqual([
+          ['X-First', '1'],
+          ['X-Second', '2'],
+        ])
       }
     },
   },
