@@ -48,6 +48,18 @@ export const failureCases: readonly Case[] = [
     },
   },
   {
+    name: 'T70 a HEAD that fails has the head of that 500 and no byte of its text',
+    run: async (gateway) => {
+      for (const path of ['/throws', '/throws?started&by=first-pull', '/bad-body?n=0']) {
+        const get = await gateway.ask(path)
+        const head = await gateway.ask({ path, method: 'HEAD' })
+        expectPlainError(get)
+        expect(head, path).toMatchObject({ status: 500, headers: get.headers, text: '', problem: undefined })
+        expect(await gateway.over(head.id), path).toMatchObject({ status: 500, bytes: 0, aborted: false })
+      }
+    },
+  },
+  {
     name: 'T71 a throw after startResponse and before output is a 500',
     run: async (gateway) => {
       for (const by of THROWS) {
@@ -107,6 +119,28 @@ export const failureCases: readonly Case[] = [
       conversation.leave()
       expect(await gateway.over(id)).toMatchObject({ aborted: true, error: 'TSGI_CLIENT_DISCONNECTED' })
       expect(messages(gateway.said(id))).toEqual(['returned', 'closed, aborted true'])
+    },
+  },
+  {
+    name: 'T75 the signal of a request that ends before its body is aborted by the time the body is closed',
+    run: async (gateway) => {
+      const closing = ['returned, aborted true', 'closed, aborted true']
+      for (const [end, steps] of [
+        ['success', ['closed, aborted false']],
+        ['error', closing.slice(1)],
+        ['bad-chunk', closing],
+        ['short', closing.slice(1)],
+      ] as const) {
+        const { id } = await gateway.ask(`/closes-with-signal?end=${end}`)
+        await gateway.over(id)
+        const said = messages(gateway.said(id)).filter((message) => /^(closed|returned)/.test(message))
+        expect(said, end).toEqual(steps)
+      }
+      const { conversation, id } = gateway.open({ path: '/closes-with-signal?end=gone' })
+      await conversation.until('some of it', () => conversation.bodyBytes > 0)
+      conversation.leave()
+      expect(await gateway.over(id)).toMatchObject({ aborted: true, error: 'TSGI_CLIENT_DISCONNECTED' })
+      expect(messages(gateway.said(id))).toEqual(closing)
     },
   },
   {
