@@ -57,11 +57,14 @@ export const bodyCases: readonly Case[] = [
   {
     name: 'T46 a file stream is a body, and is closed',
     run: async (gateway) => {
-      const answer = await gateway.ask('/body?kind=file')
-      expect(answer.body).toHaveLength(100)
-      expect(answer.problem).toBeUndefined()
-      await gateway.over(answer.id)
-      expect(gateway.said(answer.id)).toEqual([])
+      for (const method of ['GET', 'HEAD']) {
+        const answer = await gateway.ask({ path: '/file-stream', method })
+        expect(answer.body).toHaveLength(method === 'GET' ? 100 : 0)
+        expect(answer.problem).toBeUndefined()
+        await gateway.over(answer.id)
+        await gateway.saying(answer.id, /^the file is closed$/)
+        expect(gateway.said(answer.id)).toHaveLength(1)
+      }
     },
   },
   {
@@ -119,9 +122,35 @@ export const bodyCases: readonly Case[] = [
         expect(Number((await gateway.ask(`/pulls?count=${count}`)).text), 'pulls after leaving').toBeLessThan(
           pulled + 3,
         )
-        const said = messages(gateway.said(id))
-        if (kind === 'sync') expect(said).toEqual(['returned', expect.stringMatching(/^closed after/)])
-        else expect(said).toEqual([])
+        expect(messages(gateway.said(id)), kind).toEqual(['returned', expect.stringMatching(/^closed after/)])
+      }
+    },
+  },
+  {
+    name: 'T50 a write waits for a reader that stops, and rejects when the reader leaves',
+    run: async (gateway) => {
+      const count = newGate()
+      const { conversation, id } = gateway.open({ path: `/writes-on?count=${count}` })
+      await conversation.until('some of it', () => conversation.bodyBytes > 0)
+      conversation.stopReading()
+      expect(await settledPulls(gateway, count)).toBeLessThan(200)
+      conversation.leave()
+      await gateway.saying(id, /^write/)
+      expect(await gateway.over(id)).toMatchObject({ status: 200, aborted: true, error: 'TSGI_CLIENT_DISCONNECTED' })
+      expect(messages(gateway.said(id))).toEqual(['write that waited rejected TSGI_CLIENT_DISCONNECTED'])
+    },
+  },
+  {
+    name: 'T51 a body that never waits lets other requests have the worker meanwhile',
+    run: async (gateway) => {
+      for (const kind of ['sync', 'async']) {
+        for (const size of [0, 1, 10_000]) {
+          const count = newGate()
+          const { conversation } = gateway.open({ path: `/until-stopped?kind=${kind}&size=${size}&count=${count}` })
+          await conversation.until('its beginning', () => conversation.bodyText.startsWith('begun'))
+          expect((await gateway.ask(`/stop?count=${count}`)).status).toBe(200)
+          expect(await conversation.answer(), `${kind} ${size}`).toMatchObject({ status: 200, problem: undefined })
+        }
       }
     },
   },
