@@ -85,6 +85,23 @@ test('T63 T66 T68 a kept connection serves on after a body that was cut, a HEAD,
   kept.close()
 })
 
+test('T98 what a request stores in its async context, the next ones of its connection do not find, nor those that wait', async () => {
+  const gateway = await start(['fastcgi'], '--max-concurrency', '1')
+  const kept = new Kept(gateway.address)
+  const stores = (requestId: number): Buffer[] =>
+    encodeFastcgiRequest(request('/stores'), { requestId, keepConnection: true })
+  for (let round = 1; round <= 2; round += 1) {
+    kept.send(...stores(round))
+    await until('it is answered', () => kept.answered === round)
+  }
+  // The first one is only done when the others wait for their turn.
+  const [begin = empty, params = empty, stdin = empty] = stores(1)
+  kept.send(begin, params, ...stores(2), ...stores(3), stdin)
+  await until('all are answered', () => kept.answered === 5)
+  expect(kept.text.match(/"[^"]*stored"/g)).toEqual(Array.from({ length: 5 }, () => '"nothing stored"'))
+  kept.close()
+})
+
 const empty = Buffer.alloc(0)
 
 function request(target: string, method = 'GET') {

@@ -131,6 +131,20 @@ export const lifeCases: readonly Case[] = [
     },
   },
   {
+    name: 'T97 the log calls a request by its REQUEST_ID where that could forge nothing',
+    run: async (gateway) => {
+      const idOf = async (REQUEST_ID: string): Promise<unknown> => {
+        const before = gateway.records().length
+        await gateway.ask({ path: '/called', params: { REQUEST_ID } })
+        return (await gateway.logged(/^called$/, before))['requestId']
+      }
+      for (const id of ['x'.repeat(128), 'A-Z.a_z-0.9', '7']) expect(await idOf(id)).toBe(id)
+      for (const id of ['', 'x'.repeat(129), 'two words', 'a\tb', 'line\n', 'a"b', 'a/b', 'a,b', 'caf\xe9']) {
+        expect(await idOf(id), JSON.stringify(id)).toMatch(/^\w+-\w+-\w+$/)
+      }
+    },
+  },
+  {
     name: 'T98 slow requests overlap',
     run: async (gateway) => {
       const gate = `overlap-${++gates}`
@@ -142,6 +156,12 @@ export const lifeCases: readonly Case[] = [
         expect(mostRunning).toBeGreaterThanOrEqual(2)
         expect(concurrent).toBe(true)
       }
+    },
+  },
+  {
+    name: 'T98 what a request stores in its async context, the next ones do not find',
+    run: async (gateway) => {
+      for (let times = 3; times > 0; times -= 1) expect((await gateway.ask('/stores')).text).toBe('"nothing stored"')
     },
   },
   {
