@@ -7,6 +7,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { collectResponse, type GatewayResponse } from '../../src/client/request.ts'
 import { createUwsgiResponseParser, encodeUwsgiRequest } from '../../src/client/uwsgi.ts'
+import { accepts } from '../support/accepts.ts'
 import { freePort } from '../support/ports.ts'
 import { childPids, isAlive } from '../support/proc.ts'
 import { startServer } from '../support/server-process.ts'
@@ -385,6 +386,40 @@ test('an application that does not load ends tsgi with 3 and says what was found
   expect(await tsgi.process.exited).toEqual({ code: 3, signal: null })
   expect(tsgi.process.lines.join('\n')).toContain('nothing')
   expect(existsSync(socket)).toBe(false)
+})
+
+test('nobody is connected to an application whose startup is not complete', async () => {
+  const directory = tempDir()
+  const app = join(directory, 'app.mjs')
+  const go = join(directory, 'go')
+  const socket = join(directory, 'app.sock')
+  writeFileSync(
+    app,
+    `import { existsSync } from 'node:fs'
+     import { setTimeout } from 'node:timers/promises'
+     let started = false
+     export const application = async (scope, receive, send) => {
+       if (scope.type === 'lifespan') {
+         await receive()
+         console.log('starting')
+         while (!existsSync(${JSON.stringify(go)})) await setTimeout(10)
+         started = true
+         await send({ type: 'lifespan.startup.complete' })
+         return
+       }
+       await send({ type: 'http.response.start', status: 200 })
+       await send({ type: 'http.response.body', body: Buffer.from('started: ' + started) })
+     }`,
+  )
+  const args = ['--interface', 'async', '--workers', '1', '--uwsgi', socket]
+  const tsgi = await startTsgi({ app, args, waitUntilReady: false })
+  onTestFinished(async () => void (await tsgi.stop()))
+  await tsgi.waitForLog(/^starting$/)
+  // Each is a turn or more of the worker's event loop.
+  for (let turn = 0; turn < 50; turn += 1) expect(await accepts(socket)).toBe(false)
+  writeFileSync(go, '')
+  await tsgi.waitForLog(/"msg":"ready: 1 worker/)
+  expect(String((await ask(socket)).body)).toBe('started: true')
 })
 
 test('with --log-file, whoever starts what does not start is told where to look', async () => {
