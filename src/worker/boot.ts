@@ -1,6 +1,7 @@
 /** From what the operator named to what the worker runs. */
 
 import { basename } from 'node:path'
+import { asError, TsgiError } from '../errors.ts'
 import { handlerApplication } from '../gateway/environ-source.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import { prepareFetchGlobals } from '../interfaces/fetch/globals.ts'
@@ -46,6 +47,19 @@ export async function bootApplication(
   }
   const paged = errorPage(handlerApplication(application.handler), { development: true })
   return { ...application, handler: applicationHandler(paged) }
+}
+
+/**
+ * The startup of its lifespan, where it has one: part of what a deployment must get right before anything is served.
+ * @throws TsgiError TSGI_LOAD
+ */
+export async function startApplication({ startup }: LoadedApplication, log: Log): Promise<void> {
+  try {
+    await startup?.((error) => log.error({ err: error }, 'the lifespan of the application ended with an error'))
+  } catch (thrown) {
+    const error = asError(thrown)
+    throw new TsgiError('TSGI_LOAD', error.message, { cause: error })
+  }
 }
 
 /** Nothing listens where the application asked to: whoever expects it there reads here what happened instead. */

@@ -20,7 +20,7 @@ import {
 import type { Options } from '../options/table.ts'
 import { packageVersion } from '../package-version.ts'
 import { wantsFastAccept } from './accept-path.ts'
-import { bootApplication } from './boot.ts'
+import { bootApplication, startApplication } from './boot.ts'
 import { forgiveEndedRequests } from './ended-requests.ts'
 import { leave } from './leave.ts'
 import { stackOf } from './load/own-stack.ts'
@@ -170,7 +170,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log, events: Start
       if ('listener' in about) worker.takeSocket(about.listener, handle)
       else if (isRawHandle(handle)) worker.takeConnection(about.connection, handle)
     })
-    await loaded.startup?.((error) => log.error({ err: error }, 'the lifespan of the application ended with an error'))
+    await startApplication(loaded, log)
     await worker.start()
     channel.send({ kind: 'ready', bootMs: Math.round(monotonicMs() - startedMs), interface: loaded.interface })
     return worker

@@ -56,6 +56,26 @@ describe('what keeps workers from starting is told once, as what it is', () => {
     expect(error?.err?.stack).not.toContain('TsgiError')
   })
 
+  test.each([
+    [
+      'says that it failed',
+      `await send({ type: 'lifespan.startup.failed', message: 'no database' })`,
+      'lifespan startup failed: ',
+    ],
+    ['throws', `throw new Error('no database')`, ''],
+  ])('an application whose startup %s, with its stack', async (_how, fails, said) => {
+    const { code, error } = await failure(['app.mjs', '--interface', 'async'], {
+      'app.mjs': `export const application = async (_scope, receive, send) => {
+        await receive()
+        ${fails}
+      }`,
+    })
+    expect(code).toBe(3)
+    expect(error?.msg).toMatch(/^worker 1 \(pid \d+\) could not load the application: /)
+    expect(error?.msg).toContain(`: ${said}no database`)
+    expect(error?.err?.stack).toMatch(/^Error: .*no database\n[\s\S]*app\.mjs:3:/)
+  })
+
   test('an application that exports nothing, as soon as nothing is left that could make it listen', async () => {
     const { code, error, tookMs } = await failure(['app.mjs'], { 'app.mjs': 'export const handler = 1' })
     expect(code).toBe(3)
