@@ -25,6 +25,7 @@ export class Connection implements TransportEvents, Carrier {
   readonly listener: ConnectionStart['listener']
   /** May idle between requests: not counted against the worker's cap. */
   readonly kept: boolean
+  readonly passesErrors: boolean
   #protocol: Protocol | undefined
   #decoder: Decoder | undefined
   /** How a head began that came in pieces: should it turn out to be of another protocol, its first bytes tell which. */
@@ -56,6 +57,7 @@ export class Connection implements TransportEvents, Carrier {
   ) {
     this.#host = host
     this.listener = listener
+    this.passesErrors = host.passesErrors
     const only = expected.length === 1 ? expected[0] : undefined
     this.kept = only?.keepsConnections ?? true
     const headed = host.proxyProtocol && resumed === undefined && proxied === undefined
@@ -138,6 +140,7 @@ export class Connection implements TransportEvents, Carrier {
 
   drained(): void {
     this.#waiters?.release()
+    if (this.#state === 'leaving') this.handOver()
     if (!this.#choked) return
     this.#choked = false
     this.#waitingSinceMs = undefined // it owed nothing that it could have sent
@@ -157,10 +160,6 @@ export class Connection implements TransportEvents, Carrier {
 
   get saturated(): boolean {
     return !this.over && this.#transport.saturated
-  }
-
-  get passesErrors(): boolean {
-    return this.#host.passesErrors
   }
 
   waitForDrain(): Promise<void> {
