@@ -47,8 +47,8 @@ export class Response implements ChunkTaker {
   /** The application returned: nothing may be written any more. */
   #writable = true
   #bodyless = false
-  /** Bytes of the body as the head that went out says. */
-  #length: number | undefined
+  /** The transport was told the end. */
+  #isEnded = false
   /** Said once. */
   #bodyDropped = false
   /** Bytes of the whole body where the gateway can count them and the application did not say. */
@@ -68,7 +68,7 @@ export class Response implements ChunkTaker {
 
   /** All of it is with the transport: whatever happens now happens after it. */
   get isWhole(): boolean {
-    return this.#headSent && (this.#bodyless || this.#bytes === this.#length)
+    return this.#isEnded
   }
 
   /** As sent; 0 before. */
@@ -234,7 +234,7 @@ export class Response implements ChunkTaker {
 
   #end(head: Head): void {
     if (!this.#headSent) this.#sendHead(head, undefined, true, this.#knownLength)
-    else if (!this.isWhole) this.#sink.end()
+    else if (!this.#isEnded) this.#sink.end()
     this.#owner.completed()
   }
 
@@ -249,8 +249,7 @@ export class Response implements ChunkTaker {
     if (!this.#headSent) {
       const bodyless = isBodyless(this.method, head.code)
       const joins = !bodyless && chunk.length > 0 && chunk.length <= JOIN_BYTES
-      const length = head.contentLength ?? this.#knownLength
-      const last = bodyless || length === (joins ? chunk.length : 0)
+      const last = bodyless || this.#isLast(head, joins ? chunk.length : 0)
       this.#sendHead(head, joins ? chunk : undefined, last, this.#knownLength)
       if (joins) return
     }
@@ -259,17 +258,28 @@ export class Response implements ChunkTaker {
       this.#noteDroppedBody(head.code)
       return
     }
+    const last = this.#isLast(head, chunk.length)
     this.#bytes += chunk.length
     this.#sink.chunk(chunk)
-    // Now, not when the application has ended: a front server that has all of it leaves, and that would look like a client who does.
-    if (this.isWhole) this.#sink.end()
+    if (!last) return
+    this.#isEnded = true
+    this.#sink.end()
+  }
+
+  /**
+   * The end goes out with the last byte, not when the application has ended: a front server that has all of it leaves, and that would
+   * look like a client who does. Not before the request body is in, for the application may still be reading it.
+   */
+  #isLast(head: Head, bytes: number): boolean {
+    const length = head.contentLength ?? this.#knownLength
+    return this.#bytes + bytes === length && this.#sink.bodyComplete === true
   }
 
   /** @param knownLength bytes of the whole body where they are known and not declared */
   #sendHead(head: Head, chunk: Uint8Array | undefined, last: boolean, knownLength: number | undefined): void {
     this.#headSent = true
     this.#bodyless = isBodyless(this.method, head.code)
-    this.#length = head.contentLength ?? knownLength
+    this.#isEnded = last
     this.#status = head.code
     this.#headers = finalHeaders(this.method, head, knownLength)
     if (chunk !== undefined) this.#bytes += chunk.length

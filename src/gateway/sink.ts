@@ -20,6 +20,8 @@ export interface Sink {
   drained(): Promise<void>
   /** `false` pauses the request body, `true` lets it flow. */
   flow(wanted: boolean): void
+  /** The request body has come whole; absent where that is not known. */
+  readonly bodyComplete?: boolean
   /** What is left of the request body when the response is over is still pushed to its input, or its failure told there. */
   readonly bodyComesLate: boolean
   /** Takes the connection over after the request head; undefined where the protocol cannot carry it. */

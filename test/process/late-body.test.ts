@@ -120,6 +120,8 @@ describe.each(['uwsgi', 'scgi'] as const)('over %s, behind an early response, th
 
   test('ends at once where nothing else tells the end of the response', async () => {
     const { socket, ask } = await answered(protocol)
+    // Twice: the end of the first answer may be read in the same turn as this one, and after it.
+    await ask()
     await ask()
     expect(socket.readableEnded).toBe(true)
     socket.destroy()
