@@ -29,7 +29,11 @@ const server = createServer()
 server.listen(process.argv[2], 2048, () => {
   server._handle.onconnection = (_status, handle) => {
     const callback = (length, bytes) => {
-      if (endsRequest(bytes, length)) writeSync(handle.fd, RESPONSE)
+      try {
+        if (endsRequest(bytes, length)) writeSync(handle.fd, RESPONSE)
+      } catch (error) {
+        if (error.code !== 'EPIPE' && error.code !== 'ECONNRESET') throw error // nginx has left: nobody to answer
+      }
       return true
     }
     const socket = new Socket({ handle, onread: { buffer: readBuffer, callback } })
