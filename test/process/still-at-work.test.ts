@@ -236,6 +236,20 @@ test('an application that runs one request at a time does so after a client has 
   expect(await ask('/')).toBe('1')
 })
 
+test('the time for which a request waits for its turn does not count for its limit', async () => {
+  const { fastcgi } = await serve(
+    `export const application = async (environ, startResponse) => {
+      await new Promise((resolve) => setTimeout(resolve, 700))
+      startResponse('200 OK', [])
+      return []
+    }`,
+    ...['--max-concurrency', '1', '--request-timeout', '1500ms'],
+  )
+  // On kept connections requests come past the cap, and queue up in the worker.
+  const answers = await Promise.all([1, 2, 3, 4].map(() => keptConnection(fastcgi).send('/')))
+  expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 200])
+})
+
 test('a time limit is not said of what runs behind a response that went out in time', async () => {
   const { tsgi, ask } = await serve(
     `export default { async fetch(request, env, context) {
