@@ -252,7 +252,7 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
 
   errorLine(line: string): void {
     this.#services.errorLine(this, line)
-    this.#sink.errorLine?.(line)
+    if (!this.ended && !this.#response.isWhole) this.#sink.errorLine?.(line)
   }
 
   get closeTimeoutMs(): number {

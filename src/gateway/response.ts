@@ -234,8 +234,14 @@ export class Response implements ChunkTaker {
 
   #end(head: Head): void {
     if (!this.#headSent) this.#sendHead(head, undefined, true, this.#knownLength)
-    else if (!this.#isEnded) this.#sink.end()
+    else this.#endSink()
     this.#owner.completed()
+  }
+
+  #endSink(): void {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#sink.end()
   }
 
   /** As much of the chunk as Content-Length still allows. */
@@ -261,9 +267,7 @@ export class Response implements ChunkTaker {
     const last = this.#isLast(head, chunk.length)
     this.#bytes += chunk.length
     this.#sink.chunk(chunk)
-    if (!last) return
-    this.#isEnded = true
-    this.#sink.end()
+    if (last) this.#endSink()
   }
 
   /**

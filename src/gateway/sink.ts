@@ -28,6 +28,6 @@ export interface Sink {
   readonly upgrade: (() => Upgraded) | undefined
   /** Sends a 103 with these headers; undefined on every gateway protocol. */
   readonly earlyHints: ((headers: HeaderList) => void) | undefined
-  /** What the application writes to `tsgi.errors`, for the front server's own log: only where that was asked for. */
+  /** What the application writes to `tsgi.errors` before the end of its response, for the front server's own log, where asked for. */
   errorLine?(line: string): void
 }

@@ -55,8 +55,6 @@ export class OpenRequest implements Sink {
   wantsBody = true
   #givenUp = false
   #refused = false
-  /** The last of the response was written: nothing of this request may follow. */
-  #isOver = false
   #exchange: Exchange | undefined
 
   constructor(connection: Carrier, requestId: number, params: Params, keepConnection: boolean) {
@@ -145,13 +143,12 @@ export class OpenRequest implements Sink {
   /** A front server that does not read loses lines, and has them in our log. */
   errorLine(line: string): void {
     const connection = this.#connection
-    if (this.#isOver || !connection.passesErrors || connection.saturated) return
+    if (!connection.passesErrors || connection.saturated) return
     for (const part of connection.protocol.encoder.errors?.(this.requestId, `${line}\n`) ?? []) connection.write(part)
   }
 
   start(status: string, headers: HeaderList, chunk: Uint8Array | undefined, last: boolean): void {
     const connection = this.#connection
-    this.#isOver = last
     const { encoder, keepsConnections } = connection.protocol
     if (!this.bodyComplete && !this.#refused && !keepsConnections) this.tellsItsEnd = tellsItsEnd(status, headers)
     connection.write(encoder.start(this.requestId, status, headers, chunk, last, connection.keeps(this)))
@@ -164,7 +161,6 @@ export class OpenRequest implements Sink {
 
   end(): void {
     const connection = this.#connection
-    this.#isOver = true
     const bytes = connection.protocol.encoder.end(this.requestId, connection.keeps(this))
     if (bytes !== undefined) connection.write(bytes)
     connection.responded(this)
@@ -172,7 +168,6 @@ export class OpenRequest implements Sink {
 
   /** Where nobody waits for the response (FastCGI section 5.4) its end is all that is owed, and the connection goes on. */
   abort(): void {
-    this.#isOver = true
     if (this.#givenUp) this.end()
     else this.#connection.brokeOff(this)
   }
