@@ -8,7 +8,7 @@ import { passExtensions } from './pass-extensions.ts'
 import { type BodyWatch, checkedBody } from './validate-body.ts'
 import { checkEnviron } from './validate-environ.ts'
 import { ResponseState } from './validate-response.ts'
-import { checkedErrors, checkedInput } from './validate-streams.ts'
+import { checkedErrors, checkedInput, Readings } from './validate-streams.ts'
 import { type OnViolation, Violations } from './violations.ts'
 
 export interface ValidateOptions {
@@ -33,6 +33,7 @@ export interface CallWatch {
   readonly state: ResponseState
   readonly violations: Violations
   readonly body: BodyWatch
+  readonly readings: Readings
   /** The returned body can wait for more than one chunk of another body before it gives one. */
   waits: boolean
 }
@@ -53,10 +54,10 @@ export function watched(
 
     const state = new ResponseState(environ, violations)
     const body: BodyWatch = { pulls: 0, closed: false }
-    const watch: CallWatch = { environ, state, violations, body, waits: false }
+    const watch: CallWatch = { environ, state, violations, body, readings: new Readings(), waits: false }
     onCall(watch)
     atTheEnd(watch)
-    const inner = checkedEnviron(environ, state, violations)
+    const inner = checkedEnviron(watch)
     const isFileBody = trackFileBodies(inner)
     const start = state.wrapStart(startResponse)
     passExtensions(inner, start, startResponse, () => state.handOver())
@@ -79,19 +80,23 @@ export function watched(
   }
 }
 
-function checkedEnviron(environ: Environ, state: ResponseState, violations: Violations): Environ {
+function checkedEnviron({ environ, state, violations, readings }: CallWatch): Environ {
   const copy = copyEnviron(environ)
-  copy['tsgi.input'] = checkedInput(environ['tsgi.input'], violations, () => state.over)
+  copy['tsgi.input'] = checkedInput(environ['tsgi.input'], violations, () => state.over, readings)
   copy['tsgi.errors'] = checkedErrors(environ['tsgi.errors'], violations)
   return copy
 }
 
-function atTheEnd({ environ, state, violations, body }: CallWatch): void {
+function atTheEnd({ environ, state, violations, body, readings }: CallWatch): void {
+  const { 'tsgi.signal': signal } = environ
   environ['tsgi.after'](() => {
     state.over = true
+    // Who is stopped half-way has no occasion to wait.
+    if (state.returned && !signal.aborted) {
+      for (const method of readings.unawaited) violations.warn(`nobody waited for what tsgi.input.${method} gives`)
+    }
     if (state.returned && body.pulls > 0 && !body.closed) violations.note('the server did not close the body')
   })
-  const { 'tsgi.signal': signal } = environ
   signal.addEventListener(
     'abort',
     () => {

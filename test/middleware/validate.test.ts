@@ -314,6 +314,15 @@ describe('what an application gets wrong is told', () => {
       /one argument at most, not 2/,
     ],
     [
+      'a body that is read, and not waited for',
+      (e, start) => {
+        start('200 OK', PLAIN)
+        void e['tsgi.input'].readline()
+        return []
+      },
+      /nobody waited for what tsgi\.input\.readline gives \(warning\)/,
+    ],
+    [
       'an error line that is no string',
       wrong((e, start) => {
         start('200 OK', PLAIN)
