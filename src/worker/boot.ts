@@ -4,7 +4,7 @@ import { basename } from 'node:path'
 import { asError, TsgiError } from '../errors.ts'
 import { handlerApplication } from '../gateway/environ-source.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
-import { prepareFetchGlobals } from '../interfaces/fetch/globals.ts'
+import { rememberNative } from '../interfaces/fetch/native.ts'
 import { installListenTakeover, type TakenServer } from '../interfaces/node/takeover.ts'
 import { type LoadedApplication, loadInterface } from '../interfaces/registry.ts'
 import type { Log } from '../log/logger.ts'
@@ -25,9 +25,10 @@ export async function bootApplication(
   const wanted = options.interface
   // With ten frames, those of a framework alone fill the page for the developer.
   if (options.debug) Error.stackTraceLimit = Math.max(Error.stackTraceLimit, 50)
-  // Both before the application is loaded: it may listen while it is, and keep the classes that it finds.
+  // All before the application is loaded: it may listen while it is, put its own fetch in place of Node's, and keep what it finds.
   const takeover = wanted === 'auto' || wanted === 'node' ? installListenTakeover(options.appPort) : undefined
-  if (wanted === 'fetch') prepareFetchGlobals()
+  rememberNative()
+  if (wanted === 'fetch') (await import('../interfaces/fetch/globals.ts')).prepareFetchGlobals()
   refuseClusterFork(basename(spec))
   const loaded = await loadApplication(spec, {
     tsLoader: options.tsLoader,

@@ -7,9 +7,11 @@ import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/g
 import { fromFetch } from '../../src/interfaces/convert.ts'
 import { type FetchHandler, handlerOfFetch } from '../../src/interfaces/fetch/fetch.ts'
 import { prepareFetchGlobals } from '../../src/interfaces/fetch/globals.ts'
-import { NativeRequest, NativeResponse } from '../../src/interfaces/fetch/native.ts'
+import { rememberNative } from '../../src/interfaces/fetch/native.ts'
 import { requestUrl } from '../../src/interfaces/fetch/request-url.ts'
 import { dispatch } from '../../src/middleware/dispatch.ts'
+
+const { Request: NativeRequest, Response: NativeResponse } = rememberNative()
 
 prepareFetchGlobals()
 

@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest } from '../../src/gateway/memory.ts'
 import { asyncApp } from '../../src/interfaces/async/types.ts'
 import { fetchHandler, nodeListener } from '../../src/interfaces/marks.ts'
-import { detectInterface, loadInterface } from '../../src/interfaces/registry.ts'
+import { loadInterface } from '../../src/interfaces/registry.ts'
 
 /** By a name that the compiler does not follow: the declarations of these two want more libraries than tsgi has. */
 const load = (name: string) => import(name)
@@ -18,7 +18,7 @@ const { H3 } = await load('h3')
 const context = { exportName: 'default', file: 'app.ts' }
 
 async function ask(exported: unknown, request: MemoryRequest = {}) {
-  const loaded = detectInterface(exported, 'auto', context)
+  const loaded = await loadInterface(exported, 'auto', context, 0)
   await loaded.startup?.((error) => {
     throw error
   })
@@ -105,29 +105,31 @@ test('multer reads an upload', async () => {
   expect((await ask(app, { method: 'POST', body, headers: [['Content-Type', type]] })).text).toBe('300000')
 })
 
-test('a plain function is an environ application only under that name', () => {
+test('a plain function is an environ application only under that name', async () => {
   const application = () => []
-  expect(detectInterface(application, 'auto', { ...context, exportName: 'application' }).interface).toBe('tsgi')
-  expect(detectInterface(application, 'tsgi', context).interface).toBe('tsgi')
-  expect(() => detectInterface(application, 'auto', context)).toThrow(
+  expect((await loadInterface(application, 'auto', { ...context, exportName: 'application' }, 0)).interface).toBe(
+    'tsgi',
+  )
+  expect((await loadInterface(application, 'tsgi', context, 0)).interface).toBe('tsgi')
+  await expect(loadInterface(application, 'auto', context, 0)).rejects.toThrow(
     /"default" is function application.*--interface tsgi/,
   )
 })
 
 test('a plain function is what --interface says', async () => {
   const listener = (_request: http.IncomingMessage, reply: http.ServerResponse) => reply.end('node')
-  const node = detectInterface(listener, 'node', context)
+  const node = await loadInterface(listener, 'node', context, 0)
   expect((await answerInMemory(node.handler)).text).toBe('node')
-  const fetched = detectInterface(() => new Response('fetch'), 'fetch', context)
+  const fetched = await loadInterface(() => new Response('fetch'), 'fetch', context, 0)
   expect((await answerInMemory(fetched.handler)).text).toBe('fetch')
 })
 
-test('what speaks another interface than was asked for is refused', () => {
-  expect(() => detectInterface(new Hono(), 'node', context)).toThrow(/speaks the fetch interface, not node/)
-  expect(() => detectInterface(asyncApp({}), 'tsgi', context)).toThrow(/an asyncApp/)
+test('what speaks another interface than was asked for is refused', async () => {
+  await expect(loadInterface(new Hono(), 'node', context, 0)).rejects.toThrow(/speaks the fetch interface, not node/)
+  await expect(loadInterface(asyncApp({}), 'tsgi', context, 0)).rejects.toThrow(/an asyncApp/)
 })
 
 test('what is nothing usable is named', async () => {
-  expect(() => detectInterface({ a: 1 }, 'auto', context)).toThrow(/is an object: wanted is/)
+  await expect(loadInterface({ a: 1 }, 'auto', context, 0)).rejects.toThrow(/is an object: wanted is/)
   await expect(loadInterface(undefined, 'auto', context, 0)).rejects.toMatchObject({ code: 'TSGI_LOAD', exitCode: 3 })
 })

@@ -2,7 +2,9 @@
 
 import { LazyRequest } from './lazy-request.ts'
 import { LazyResponse } from './lazy-response.ts'
-import { NativeRequest, NativeResponse, nativeFetch, standInFor } from './native.ts'
+import { rememberNative, standInFor } from './native.ts'
+
+const { Request: NativeRequest, Response: NativeResponse, fetch: nativeFetch } = rememberNative()
 
 /** `new Request(request)` and `fetch(request)` must accept ours, which only look like the platform's. */
 class GatewayRequest extends NativeRequest {
@@ -20,22 +22,26 @@ Object.defineProperty(LazyRequest.prototype, 'constructor', {
 
 /**
  * Replaces globalThis.Request, Response and fetch by ones that know tsgi's own objects: a Response made of a string is then
- * never turned into a stream and back. Applications that kept the platform's classes are served as well, only slower.
+ * never turned into a stream and back. What the application has put in their place stays. Applications that kept the
+ * platform's classes are served as well, only slower.
  */
 export function prepareFetchGlobals(): void {
-  if (globalThis.Response !== NativeResponse) return
-  define('Request', GatewayRequest, NativeRequest.name)
-  define('Response', LazyResponse, NativeResponse.name)
-  define(
-    'fetch',
-    (input: Parameters<typeof nativeFetch>[0], init?: RequestInit) => {
-      return nativeFetch(LazyRequest.unwrap(input), init)
-    },
-    'fetch',
-  )
+  replace('Request', NativeRequest, GatewayRequest)
+  replace('Response', NativeResponse, LazyResponse)
+  replace('fetch', nativeFetch, (input: Parameters<typeof nativeFetch>[0], init?: RequestInit) => {
+    return nativeFetch(LazyRequest.unwrap(input), init)
+  })
 }
 
-function define(key: 'Request' | 'Response' | 'fetch', value: object, name: string): void {
-  Object.defineProperty(value, 'name', { value: name, configurable: true })
+type Replaced = (...parameters: never[]) => unknown
+type ReplacedClass = abstract new (...parameters: never[]) => object
+
+function replace(
+  key: 'Request' | 'Response' | 'fetch',
+  native: Replaced | ReplacedClass,
+  value: Replaced | ReplacedClass,
+): void {
+  if (globalThis[key] !== native) return
+  Object.defineProperty(value, 'name', { value: native.name, configurable: true })
   Object.defineProperty(globalThis, key, { value, writable: true, configurable: true, enumerable: false })
 }

@@ -3,7 +3,9 @@
 import { type InspectOptions, inspect } from 'node:util'
 import type { RequestSource } from '../../gateway/request-source.ts'
 import { headerVariable, isUnambiguous } from '../../gateway/variable-names.ts'
-import { delegate } from './native.ts'
+import { delegate, rememberNative } from './native.ts'
+
+const { Headers } = rememberNative()
 
 const MAX_REMEMBERED = 1024
 const keys = new Map<string, string>()

@@ -5,8 +5,10 @@
 
 import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
 import { LazyHeaders } from './lazy-headers.ts'
-import { delegate, NativeRequest } from './native.ts'
+import { delegate, rememberNative } from './native.ts'
 import { requestUrl } from './request-url.ts'
+
+const { Request: NativeRequest } = rememberNative()
 
 const decoder = new TextDecoder()
 

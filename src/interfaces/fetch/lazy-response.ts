@@ -5,7 +5,9 @@
 
 import type { HeaderList } from '../../application.ts'
 import { TOKEN } from '../../gateway/grammar.ts'
-import { delegate, NativeResponse, standInFor } from './native.ts'
+import { delegate, rememberNative, standInFor } from './native.ts'
+
+const { Headers, Response: NativeResponse } = rememberNative()
 
 type Pairs = [name: string, value: string][]
 type WholeBody = string | Uint8Array | null

@@ -1,6 +1,6 @@
 /**
- * The platform's own Request, Response and fetch, whatever globalThis says by now. Kept under registered symbols: two
- * copies of tsgi in one process must not take each other's classes for the platform's.
+ * The platform's own Request, Response, Headers and fetch, whatever globalThis says by now. Kept under a registered symbol:
+ * two copies of tsgi in one process must not take each other's classes for the platform's.
  */
 
 const NATIVE: unique symbol = Symbol.for('tsgi.native-fetch')
@@ -8,20 +8,53 @@ const NATIVE: unique symbol = Symbol.for('tsgi.native-fetch')
 interface NativeFetch {
   readonly Request: typeof globalThis.Request
   readonly Response: typeof globalThis.Response
+  readonly Headers: typeof globalThis.Headers
   readonly fetch: typeof globalThis.fetch
 }
 
-function remembered(): NativeFetch {
+/**
+ * To be called before the application is loaded, which may put its own in their place. Nothing is read yet: behind these
+ * globals Node has getters that load its whole HTTP client, and most applications never ask.
+ */
+export function rememberNative(): NativeFetch {
   const found: unknown = Reflect.get(globalThis, NATIVE)
   // Written by this function, in this copy of tsgi or in another one.
   if (found !== undefined) return found as NativeFetch
-  const { Request, Response, fetch } = globalThis
-  const native: NativeFetch = { Request, Response, fetch }
+  const request = keep('Request')
+  const response = keep('Response')
+  const headers = keep('Headers')
+  const { fetch } = globalThis
+  const native: NativeFetch = {
+    get Request() {
+      return request()
+    },
+    get Response() {
+      return response()
+    },
+    get Headers() {
+      return headers()
+    },
+    fetch,
+  }
   Object.defineProperty(globalThis, NATIVE, { value: native })
   return native
 }
 
-export const { Request: NativeRequest, Response: NativeResponse, fetch: nativeFetch } = remembered()
+function keep<Key extends 'Request' | 'Response' | 'Headers'>(key: Key): () => (typeof globalThis)[Key] {
+  const get = Object.getOwnPropertyDescriptor(globalThis, key)?.get
+  if (get === undefined) {
+    const value = globalThis[key]
+    return () => value
+  }
+  return () => {
+    const replacement = Object.getOwnPropertyDescriptor(globalThis, key)
+    // It puts what it gives in its own place (lib/internal/util.js, defineLazyProperties).
+    const value: (typeof globalThis)[Key] = Reflect.apply(get, globalThis, [])
+    if (replacement === undefined) Reflect.deleteProperty(globalThis, key)
+    else if (replacement.get !== get) Object.defineProperty(globalThis, key, replacement)
+    return value
+  }
+}
 
 /**
  * Gives `target` every getter and method of `source` that it lacks, each applied to what `materialise` makes of `this`:

@@ -6,7 +6,9 @@ import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
 import { statusLine } from '../status-line.ts'
 import { LazyResponse, type PlainResponse } from './lazy-response.ts'
-import { NativeResponse } from './native.ts'
+import { rememberNative } from './native.ts'
+
+const { Response: NativeResponse } = rememberNative()
 
 const NOTHING: readonly Uint8Array[] = []
 
