@@ -2,7 +2,10 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
-/** Real servers and whole process trees: one file at a time, on built code. */
+/** vitest takes one less than there are: one of two would have nothing to do. */
+const PROCESSORS = Math.max(2, availableParallelism() - 1)
+
+/** Real servers and whole process trees, on built code. They wait more than they compute: as many files at a time as there are processors. */
 const realServers = [
   'test/conformance/**/*.test.ts',
   'test/front/**/*.test.ts',
@@ -20,7 +23,7 @@ const withAccept = (accept: 'fast' | 'documented', order: number, include: reado
     name: include === load ? 'load' : accept,
     include: [...include],
     env: { TSGI_ACCEPT: accept },
-    fileParallelism: false,
+    ...(include === load ? { fileParallelism: false } : { maxWorkers: PROCESSORS }),
     globalSetup: ['test/support/build-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -42,8 +45,7 @@ export default defineConfig({
           exclude: [...realServers, ...load, 'test/docker/**', 'test/suites/suites.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
-          // vitest takes one less than there are processors: one of two would have nothing to do.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
+          maxWorkers: PROCESSORS,
           sequence: { groupOrder: 0 },
         },
       },
