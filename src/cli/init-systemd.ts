@@ -34,9 +34,11 @@ ${linkedFolder(startFolder)}${runtimeFolders(target)}${accounts(options)}${capab
 KillMode=mixed
 TimeoutStopSec=${stopSeconds}
 Restart=on-failure
-RestartSec=1
-# A wrong command line or an application that does not load is not mended by starting it again.
-RestartPreventExitStatus=2 3
+# What the application connects to while it loads may be up a minute later. systemd gives up after five starts in ten seconds,
+# and so never at this pace.
+RestartSec=3
+# A wrong command line is not mended by starting it again.
+RestartPreventExitStatus=2
 
 LimitNOFILE=65536
 NoNewPrivileges=true

@@ -112,7 +112,7 @@ describe('the unit for systemd', () => {
     expect(text).toContain('TimeoutStopSec=65\n')
     expect(text).toContain('Type=notify\nNotifyAccess=all\n')
     expect(text).toMatch(/^WatchdogSec=120\nTimeoutStartSec=90\nExecStart=/m)
-    expect(text).toContain('RestartPreventExitStatus=2 3\n')
+    expect(text).toMatch(/^RestartSec=3\n(?:#.*\n)*RestartPreventExitStatus=2$/m)
   })
 
   test.each([

@@ -184,24 +184,18 @@ describe.skipIf(host === '').each(['nginx', 'apache'] as const)('deploy/%s on a 
     await browser.open('about:blank')
   })
 
-  test('says in one line what is wrong with a key that is missing, and does not start over and over', async () => {
+  test('says in one line what is wrong with a key that is missing, and starts by itself once it is there', async () => {
     await within('mv', '/etc/site/session.key', '/etc/site/away')
-    const restart = await engine.docker(
-      [
-        'exec',
-        name,
-        'sh',
-        '-c',
-        'systemctl restart site; sleep 4; systemctl show --property NRestarts,ExecMainStatus site',
-      ],
-      { mayFail: true },
-    )
-    expect(restart.stdout).toContain('ExecMainStatus=3')
-    expect(restart.stdout).toContain('NRestarts=0')
+    const restart = await engine.docker(['exec', name, 'systemctl', 'restart', 'site'], { mayFail: true })
+    expect(restart.code).not.toBe(0)
+    expect((await within('systemctl', 'show', '--property', 'ExecMainStatus', 'site')).stdout).toContain('=3')
+    await until('systemd tries again, at its own pace', async () => {
+      const { stdout } = await within('systemctl', 'show', '--property', 'NRestarts', 'site')
+      return Number(stdout.split('=')[1]) >= 2
+    })
     const { stdout } = await within('journalctl', '--no-pager', '--unit', 'site', '--since', '-20s')
     expect(stdout).toMatch(/could not load the application.*ENOENT.*\/etc\/site\/session\.key/)
     await within('mv', '/etc/site/away', '/etc/site/session.key')
-    await within('systemctl', 'restart', 'site')
     await servesPages(port, 20_000)
   })
 })
