@@ -475,7 +475,7 @@ describe('a worker that drains', () => {
   })
 
   test('does not wait for idle connections when tsgi stops, nor for those that were never used', async () => {
-    const { port, tsgi } = await served('--graceful-timeout', '50')
+    const { port, tsgi } = await served('--graceful-timeout', '600')
     const idle = await openHttp({ port })
     await idle.request({ path: '/pid' })
     const unused = await openHttp({ port })

@@ -336,7 +336,7 @@ describeWith(['openssl'], 'the files of --tls-cert and --tls-key', () => {
 
 describeWith(['openssl'], 'a worker that drains', () => {
   test('waits for nobody who connected and left without a word', async () => {
-    const { tsgi, ports } = await served(['--graceful-timeout', '50'])
+    const { tsgi, ports } = await served(['--graceful-timeout', '600'])
     for (const leave of ['end', 'resetAndDestroy'] as const) {
       const check = connectTcp(ports.uwsgi, '127.0.0.1')
       await once(check, 'connect')
@@ -350,7 +350,7 @@ describeWith(['openssl'], 'a worker that drains', () => {
   })
 
   test('waits for nobody who left in the middle of a handshake', async () => {
-    const { tsgi, ports } = await served(['--graceful-timeout', '50'])
+    const { tsgi, ports } = await served(['--graceful-timeout', '600'])
     for (let count = 0; count < 20; count++) {
       const tcp = connectTcp(ports.uwsgi, '127.0.0.1')
       await once(tcp, 'connect')
