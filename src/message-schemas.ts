@@ -49,13 +49,14 @@ const boot: z.ZodType<WorkerBoot> = z.strictObject({
 const masterMessage: z.ZodType<MasterMessage> = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('boot'), boot }),
   z.strictObject({ kind: z.literal('drain'), graceMs: amount, why: z.string(), last: z.boolean() }),
+  z.strictObject({ kind: z.literal('sockets-closed') }),
   z.strictObject({ kind: z.literal('shed'), requestsPerSecond: amount }),
   z.strictObject({ kind: z.literal('quit'), why: z.string() }),
   z.strictObject({ kind: z.literal('reopen-logs') }),
 ])
 
 const socketMessage: z.ZodType<SocketMessage> = z.union([
-  z.strictObject({ listener: count }),
+  z.strictObject({ listener: count, last: z.boolean() }),
   z.strictObject({
     connection: z.strictObject({
       address: z.string(),

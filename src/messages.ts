@@ -12,10 +12,12 @@ export type MasterMessage =
   | { readonly kind: 'boot'; readonly boot: WorkerBoot }
   /**
    * Stop accepting, serve what is open, hand kept connections over, leave.
-   * `last`: nobody listens or serves after this. What waits in the queue of the kernel has to be accepted first, and each kept
-   * connection closes after its next response.
+   * `last`: nobody listens or serves after this. The sockets come once more, then `sockets-closed`: what waits in the queue of the
+   * kernel has to be accepted by then and after, and each kept connection closes after its next response.
    */
   | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string; readonly last: boolean }
+  /** The master has let go of the listening sockets: who closes its copy may be the last to hold one. */
+  | { readonly kind: 'sockets-closed' }
   /** Kept connections bring you more than your share: hand over some that bring this much of it. */
   | { readonly kind: 'shed'; readonly requestsPerSecond: number }
   /** Abort what is in flight and leave now. */
@@ -74,7 +76,9 @@ export interface KeptConnection {
 }
 
 /** What goes with a socket over Node's own channel: a listening one, by its number from 0, or a connection. */
-export type SocketMessage = { readonly listener: number } | { readonly connection: KeptConnection }
+export type SocketMessage =
+  /** `last`: no other copy of it is under way, nor ever will be. */
+  { readonly listener: number; readonly last: boolean } | { readonly connection: KeptConnection }
 
 export interface ListenerInfo {
   readonly protocol: 'uwsgi' | 'fastcgi' | 'scgi' | 'http' | 'any'

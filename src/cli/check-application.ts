@@ -45,7 +45,7 @@ export async function checkApplication(
       let answer: Checked | undefined
       const hear = (message: WorkerMessage): void => {
         if (message.kind === 'want-sockets') {
-          for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index })
+          for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index, last: false })
         }
         if (message.kind !== 'ready' && message.kind !== 'failed') return
         answer = message.kind === 'ready' ? { ok: true, ...message } : { ok: false, ...message }

@@ -35,7 +35,7 @@ export class Distribution {
     const worker = this.#pool.process(id)
     if (worker === undefined) return
     this.#given.set(worker, listeners)
-    for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index })
+    for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index, last: false })
   }
 
   /**
@@ -50,7 +50,7 @@ export class Distribution {
       this.#underWay -= 1
       if (this.#underWay === 0) setImmediate(() => this.#underWay === 0 && done())
     }
-    for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index }, sent)
+    for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index, last: true }, sent)
   }
 
   /**

@@ -248,11 +248,17 @@ export class Master {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} drains: ${action.why}`)
       const last = this.#roster.stop !== undefined
       child?.send({ kind: 'drain', graceMs: action.graceMs, why: action.why, last })
-      if (last) this.#distribution.handLast(action.id, () => this.#start.sockets.keepOnly([]))
+      if (last) this.#distribution.handLast(action.id, () => this.#closeSockets())
     } else {
       this.#log.info(fieldsOf(worker), `${nameOf(worker)} is told to leave: ${action.why}`)
       child?.send({ kind: 'quit', why: action.why })
     }
+  }
+
+  /** A connection may come over TCP until the last copy is closed: by whoever has accepted all before it. */
+  #closeSockets(): void {
+    this.#start.sockets.keepOnly([])
+    for (const worker of this.#processes.values()) worker.send({ kind: 'sockets-closed' })
   }
 
   #heard(id: number, message: WorkerMessage, listeners: readonly Listener[]): void {

@@ -74,9 +74,14 @@ export class Listeners {
     this.#accepting = accepting
   }
 
-  /** All copies have come. */
+  /** Copies that come. */
+  get count(): number {
+    return this.#infos.length
+  }
+
+  /** All of them have. */
   get complete(): boolean {
-    return this.#copies.size === this.#infos.length
+    return this.#copies.size === this.count
   }
 
   /** @param handle the copy of listener `index` that the master sent; takes the place of an earlier one */

@@ -87,6 +87,9 @@ function main(): void {
           leaveByMs = monotonicMs() + message.graceMs
           worker.drain(message.graceMs, message.why, message.last)
           return
+        case 'sockets-closed':
+          worker?.socketsClosed()
+          return
         case 'shed':
           worker?.shed(message.requestsPerSecond)
           return
@@ -167,7 +170,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log, events: Start
     process.on('message', (message: unknown, handle: unknown) => {
       const about = parseSocketMessage(message)
       if (about === undefined) return
-      if ('listener' in about) worker.takeSocket(about.listener, handle)
+      if ('listener' in about) worker.takeSocket(about.listener, handle, about.last)
       else if (isRawHandle(handle)) worker.takeConnection(about.connection, handle)
     })
     await startApplication(loaded, log)

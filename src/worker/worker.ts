@@ -66,7 +66,11 @@ export class Worker {
   readonly #maxRequests: number
   readonly #startedMs = monotonicMs()
   #phase: Phase = 'starting'
+  /** Of its leaving, once it is told to. */
   #why = ''
+  /** Sockets that have come for the last time. */
+  #lastCopies = 0
+  #isMasterDone = false
   #retiring = false
   readonly #memory: ResidentMemory
   #utilization = performance.eventLoopUtilization()
@@ -156,15 +160,24 @@ export class Worker {
     await accepting
   }
 
-  /** @param handle the copy of listener `index`; closed again where it comes too late, or while this worker is at its cap */
-  takeSocket(index: number, handle: unknown): void {
+  /**
+   * @param handle the copy of listener `index`; closed again where it comes too late, or while this worker is at its cap
+   * @param isLast no other copy of it will come: the word to drain comes about now, over the other pipe
+   */
+  takeSocket(index: number, handle: unknown, isLast: boolean): void {
     this.#listeners.add(index, handle)
+    if (isLast) this.#lastCopies += 1
+    if (isLast && !this.#isLeaving) this.#phase = 'emptying'
     if (this.#isLeaving || this.#phase === 'full') {
       this.#listeners.release()
       return
     }
+    if (this.#phase === 'emptying') {
+      this.#emptyQueues()
+      return
+    }
     if (!this.#listeners.complete) return
-    if (this.#phase !== 'emptying') this.#phase = 'accepting'
+    this.#phase = 'accepting'
     const tell = this.#onAccepting
     this.#onAccepting = () => undefined
     tell()
@@ -183,22 +196,35 @@ export class Worker {
 
   /** @param last nobody listens on these sockets after this worker, which the master gives it once more */
   drain(graceMs: number, why: string, last: boolean): void {
-    if (this.#phase === 'emptying' || this.#isLeaving) return
+    if (this.#why !== '' || this.#isLeaving) return
+    this.#why = why
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     if (!last) {
-      this.#drain(why, last)
+      this.#drain(last)
       return
     }
     this.#phase = 'emptying'
-    const empty = (): void => this.#listeners.emptyQueue(() => this.#drain(why, last))
-    if (this.#listeners.complete) empty()
-    else this.#onAccepting = empty
+    this.#emptyQueues()
   }
 
-  #drain(why: string, last: boolean): void {
+  /** The master has let go of the sockets. */
+  socketsClosed(): void {
+    this.#isMasterDone = true
+    this.#emptyQueues()
+  }
+
+  /**
+   * Only once no other copy is open or under way but those of workers that do the same: what the kernel queues for a socket that
+   * nobody has open any more is lost.
+   */
+  #emptyQueues(): void {
+    if (this.#why === '' || !this.#isMasterDone || this.#lastCopies < this.#listeners.count) return
+    this.#listeners.emptyQueue(() => this.#drain(true))
+  }
+
+  #drain(last: boolean): void {
     if (this.#isLeaving) return
     this.#phase = 'draining'
-    this.#why = why
     this.#listeners.release()
     this.#connections.drain(!last)
     this.#http.drain(last)

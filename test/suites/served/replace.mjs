@@ -100,7 +100,7 @@ async function startWorker() {
     log,
     send: (message) => {
       if (message.kind === 'want-sockets')
-        for (const [index, path] of Object.values(paths).entries()) worker.takeSocket(index, bind(path))
+        for (const [index, path] of Object.values(paths).entries()) worker.takeSocket(index, bind(path), false)
     },
     passOn: (_handle, _connection, sent) => sent(),
     draining: () => undefined,
