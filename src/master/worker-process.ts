@@ -53,6 +53,8 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #channel: MessageChannel<WorkerMessage, MasterMessage> | undefined
   readonly #events: WorkerEvents
+  /** What to call when a socket is on its way. */
+  readonly #underWay = new Set<() => void>()
   #exit: WorkerExit | undefined
   #reported = false
 
@@ -97,8 +99,12 @@ export class WorkerProcess {
     }
     // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
     const sendable = handle as unknown as SendHandle
+    const told = (): void => {
+      if (this.#underWay.delete(told)) sent()
+    }
+    this.#underWay.add(told)
     // A worker that dies meanwhile is reported by its exit.
-    this.#child.send(message, sendable, () => sent())
+    this.#child.send(message, sendable, told)
   }
 
   kill(signal: KillSignal): void {
@@ -107,6 +113,8 @@ export class WorkerProcess {
 
   #exited(exit: WorkerExit): void {
     this.#exit = exit
+    // Node sends a descriptor when the one before it is confirmed, and forgets those that wait for that.
+    for (const told of [...this.#underWay]) told()
     // What it said last is still in the pipe: why it did not load, for one.
     if (this.#channel === undefined || this.#channel.closed) this.#report()
     else setTimeout(() => this.#report(), LAST_WORDS_MS).unref()

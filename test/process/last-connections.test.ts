@@ -13,10 +13,14 @@ const HELLO = join(import.meta.dirname, '..', '..', 'examples', 'hello', 'app.ts
 const CONNECTIONS = 30
 const BETWEEN_MS = 10
 
-test('is served for as long as anybody has the socket open, be it a worker that cannot close it now', async () => {
+test.each([
+  ['cannot close it now', 'SIGCONT'],
+  ['never will, and dies', 'SIGKILL'],
+] as const)('is served for as long as anybody has the socket open, be it a worker that %s', async (_what, signal) => {
   const [port, other] = [await freePort(), await freePort()]
   // Two sockets: Node sends the second to a worker when it has confirmed the first.
-  const args = ['--uwsgi', `127.0.0.1:${port}`, '--uwsgi', `127.0.0.1:${other}`, '--workers', '2']
+  const listeners = ['--uwsgi', `127.0.0.1:${port}`, '--uwsgi', `127.0.0.1:${other}`]
+  const args = [...listeners, '--workers', '2', '--graceful-timeout', '600']
   const tsgi = await startTsgi({ app: HELLO, args })
   const [, stands = 0] = tsgi.workerPids()
   process.kill(stands, 'SIGSTOP')
@@ -26,6 +30,6 @@ test('is served for as long as anybody has the socket open, be it a worker that 
     expect((await askOver(connect(port, '127.0.0.1'), { protocol: 'uwsgi', path: '/' })).status).toBe(200)
     await sleep(BETWEEN_MS)
   }
-  process.kill(stands, 'SIGCONT')
+  process.kill(stands, signal)
   expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
 })
