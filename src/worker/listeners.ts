@@ -101,10 +101,10 @@ export class Listeners {
   }
 
   /**
-   * Calls back when no connection waits any more. libuv accepts one for each turn of the event loop, so a turn without one
-   * says that the queue is empty; connections may go on coming over TCP, and are not waited for without end.
+   * Closes the copies when no connection waits any more, and calls back. libuv accepts one for each turn of the event loop, so a
+   * turn without one says that the queue is empty; connections may go on coming over TCP, and are not waited for without end.
    */
-  emptyQueue(done: () => void): void {
+  releaseWhenEmpty(done: () => void): void {
     let before = this.#accepted
     let quietTurns = 0
     let turns = 0
@@ -112,8 +112,15 @@ export class Listeners {
       quietTurns = this.#accepted === before ? quietTurns + 1 : 0
       before = this.#accepted
       turns += 1
-      if (quietTurns === QUIET_TURNS || turns === MAX_TURNS) done()
-      else setImmediate(look)
+      if (quietTurns < QUIET_TURNS && turns < MAX_TURNS) {
+        setImmediate(look)
+        return
+      }
+      // Right here, before V8 has to compile anything: what connects between the last look and the close is lost.
+      for (const copy of this.#copies.values()) copy.close()
+      this.#copies.clear()
+      this.release()
+      done()
     }
     setImmediate(look)
   }

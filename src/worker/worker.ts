@@ -219,7 +219,7 @@ export class Worker {
    */
   #emptyQueues(): void {
     if (this.#why === '' || !this.#isMasterDone || this.#lastCopies < this.#listeners.count) return
-    this.#listeners.emptyQueue(() => this.#drain(true))
+    this.#listeners.releaseWhenEmpty(() => this.#drain(true))
   }
 
   #drain(last: boolean): void {
