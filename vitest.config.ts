@@ -2,10 +2,10 @@ import { availableParallelism } from 'node:os'
 import { defineConfig } from 'vitest/config'
 import { ClosingLineReporter } from './test/support/closing-line-reporter.ts'
 
-/** vitest takes one less than there are: one of two would have nothing to do. */
-const PROCESSORS = Math.max(2, availableParallelism() - 1)
+/** vitest takes one less than there are processors: one of two would have nothing to do. */
+const FILES_AT_A_TIME = Math.max(2, availableParallelism() - 1)
 
-/** Real servers and whole process trees, on built code. They wait more than they compute: as many files at a time as there are processors. */
+/** Real servers and whole process trees, on built code. */
 const realServers = [
   'test/conformance/**/*.test.ts',
   'test/front/**/*.test.ts',
@@ -23,7 +23,7 @@ const withAccept = (accept: 'fast' | 'documented', order: number, include: reado
     name: include === load ? 'load' : accept,
     include: [...include],
     env: { TSGI_ACCEPT: accept },
-    ...(include === load ? { fileParallelism: false } : { maxWorkers: PROCESSORS }),
+    ...(include === load ? { fileParallelism: false } : { maxWorkers: FILES_AT_A_TIME }),
     globalSetup: ['test/support/build-setup.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
@@ -45,7 +45,7 @@ export default defineConfig({
           exclude: [...realServers, ...load, 'test/docker/**', 'test/suites/suites.test.ts'],
           testTimeout: 20_000,
           hookTimeout: 60_000,
-          maxWorkers: PROCESSORS,
+          maxWorkers: FILES_AT_A_TIME,
           sequence: { groupOrder: 0 },
         },
       },

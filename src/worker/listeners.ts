@@ -119,7 +119,6 @@ export class Listeners {
       // Right here, before V8 has to compile anything: what connects between the last look and the close is lost.
       for (const copy of this.#copies.values()) copy.close()
       this.#copies.clear()
-      this.release()
       done()
     }
     setImmediate(look)

@@ -196,7 +196,7 @@ export class Worker {
 
   /** @param last nobody listens on these sockets after this worker, which the master gives it once more */
   drain(graceMs: number, why: string, last: boolean): void {
-    if (this.#why !== '' || this.#isLeaving) return
+    if (this.#why !== '') return
     this.#why = why
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
     if (!last) {
