@@ -4,13 +4,15 @@
  */
 
 import type { Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
+import { ChainLink } from '../chain.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { type AfterCallback, AfterCallbacks, type AfterOwner } from './after-callbacks.ts'
 import { type Closing, closeBody } from './close-body.ts'
-import { buildEnviron, type EnvironSettings, type ExchangeKeys } from './environ.ts'
+import { buildEnviron, type ExchangeKeys } from './environ.ts'
 import { EnvironVariables } from './environ-source.ts'
 import { ErrorLines, type LineTaker } from './error-lines.ts'
+import type { ExchangeServices } from './exchange-services.ts'
 import { checkHead } from './head-checks.ts'
 import { lengthError, RequestInput } from './input.ts'
 import { isPromiseLike } from './promise-like.ts'
@@ -19,29 +21,6 @@ import type { Handler, RequestSource, RequestVariables } from './request-source.
 import { Response, type ResponseOwner } from './response.ts'
 import { methodOf, readVariables, type SentVariables } from './sent-variables.ts'
 import type { Sink } from './sink.ts'
-
-/** What a worker gives to every exchange. */
-export interface ExchangeServices {
-  readonly environ: EnvironSettings
-  /** 0: no limit */
-  readonly maxBodyBytes: number
-  readonly closeTimeoutMs: number
-  /** Keys that the worker adds to every environ: `tsgi.file_wrapper`, `tsgi.state`. */
-  readonly extensions: ExchangeKeys['extensions']
-  /** Bytes of a file body as far as they are known before it is read; undefined for every other body. */
-  fileSize(body: unknown): Promise<number | undefined> | undefined
-  /** The application failed: once per failure, with the stack. */
-  applicationError(exchange: Exchange, error: unknown): void
-  /** The request was answered in the application's place: what front servers and clients send wrong, as often as they like. */
-  refused(exchange: Exchange, error: TsgiError): void
-  /** Worth a line, but the response is as it should be: a cut body, an error while closing. */
-  warn(exchange: Exchange, message: string, error?: unknown): void
-  errorLine(exchange: Exchange, line: string): void
-  /** The response is out, the body is closed, the callbacks ran. Called once. */
-  done(exchange: Exchange): void
-  /** The application, which was still at work when its request was done, is no more. */
-  left(exchange: Exchange): void
-}
 
 type Phase =
   /** The application is at work. */
@@ -53,15 +32,20 @@ type Phase =
   /** All is reported. */
   | 'done'
 
-export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner {
+export class Exchange
+  extends ChainLink
+  implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner
+{
   readonly input: RequestInput
   readonly errors: ErrorLines
   /** On the clock of performance.now(). */
   readonly startedMs: number
+  /** When its turn came, on that clock; set by whoever runs it. */
+  beganMs = 0
   /** What the log calls this request; set by whoever first writes of it. */
   logId: string | undefined
   readonly #sink: Sink
-  readonly #services: ExchangeServices
+  readonly #services: ExchangeServices<Exchange>
   readonly #response: Response
   /** Until they are in an environ: they hold the whole head of the request in memory. */
   #sent: SentVariables | undefined
@@ -82,7 +66,8 @@ export class Exchange implements RequestSource, ExchangeKeys, ResponseOwner, Lin
   #after: AfterCallbacks | undefined
   #atWork = false
 
-  constructor(sink: Sink, services: ExchangeServices, startedMs = performance.now()) {
+  constructor(sink: Sink, services: ExchangeServices<Exchange>, startedMs = performance.now()) {
+    super()
     this.#sink = sink
     this.#services = services
     this.startedMs = startedMs

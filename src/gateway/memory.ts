@@ -3,7 +3,8 @@
 import type { Application, Environ, HeaderList, Outcome } from '../application.ts'
 import { TsgiError } from '../errors.ts'
 import { splitOnce } from '../split-once.ts'
-import { Exchange, type ExchangeServices } from './exchange.ts'
+import { Exchange } from './exchange.ts'
+import type { ExchangeServices } from './exchange-services.ts'
 import { percentDecoded } from './path.ts'
 import { applicationHandler, type Handler } from './request-source.ts'
 import type { Sink } from './sink.ts'
@@ -49,7 +50,7 @@ interface MemoryResponse {
 export function requestInMemory(
   application: Application,
   request: MemoryRequest = {},
-  overrides: Partial<ExchangeServices> = {},
+  overrides: Partial<ExchangeServices<Exchange>> = {},
 ): Promise<MemoryResponse> {
   return answerInMemory(applicationHandler(application), request, overrides)
 }
@@ -58,7 +59,7 @@ export function requestInMemory(
 export async function answerInMemory(
   handler: Handler,
   request: MemoryRequest = {},
-  overrides: Partial<ExchangeServices> = {},
+  overrides: Partial<ExchangeServices<Exchange>> = {},
 ): Promise<MemoryResponse> {
   const sink = new MemorySink()
   const errorLines: string[] = []

@@ -2,7 +2,8 @@
 
 import type { Environ } from '../application.ts'
 import { TsgiError } from '../errors.ts'
-import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import { Exchange } from '../gateway/exchange.ts'
+import type { ExchangeServices } from '../gateway/exchange-services.ts'
 import { splitHost } from '../gateway/host.ts'
 import { percentDecoded } from '../gateway/path.ts'
 import type { Sink } from '../gateway/sink.ts'
@@ -24,7 +25,7 @@ export function createExchange(
   state = environ?.['tsgi.state'],
 ): Exchange {
   const report = options.onError ?? ((error: unknown) => console.error(error))
-  const services: ExchangeServices = {
+  const services: ExchangeServices<Exchange> = {
     environ: {
       variables: [],
       mounts: [],
@@ -92,7 +93,7 @@ export function clientLeft(): TsgiError {
 function extensionsOf(
   wrapper: Environ['tsgi.file_wrapper'],
   state: Environ['tsgi.state'],
-): ExchangeServices['extensions'] {
+): ExchangeServices<Exchange>['extensions'] {
   return [
     ...(wrapper === undefined ? [] : [['tsgi.file_wrapper', wrapper] as const]),
     ...(state === undefined ? [] : [['tsgi.state', state] as const]),

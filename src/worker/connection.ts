@@ -4,6 +4,7 @@
  */
 
 import type { Upgraded } from '../application.ts'
+import { ChainLink } from '../chain.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
@@ -18,7 +19,7 @@ import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
-export class Connection implements TransportEvents, Carrier {
+export class Connection extends ChainLink implements TransportEvents, Carrier {
   readonly #host: ConnectionHost<Connection>
   /** Where the socket may speak several protocols, until it is known which. */
   readonly #first: FirstBytes | undefined
@@ -55,6 +56,7 @@ export class Connection implements TransportEvents, Carrier {
     { listener, expected, resumed, proxied }: ConnectionStart,
     open: (events: TransportEvents) => Transport,
   ) {
+    super()
     this.#host = host
     this.listener = listener
     this.passesErrors = host.passesErrors
@@ -69,11 +71,6 @@ export class Connection implements TransportEvents, Carrier {
 
   get over(): boolean {
     return this.#state === 'over'
-  }
-
-  /** Its response is out: what it still takes is patience. */
-  get lingering(): boolean {
-    return this.#state === 'lingering'
   }
 
   /** It is read from and answered on. */
@@ -271,7 +268,7 @@ export class Connection implements TransportEvents, Carrier {
   /** Closes where the peer has owed us bytes for longer than the limit. @param limitMs 0: never */
   sweep(nowMs: number, limitMs: number): void {
     // It was to end with the body, for a peer that goes on sending. This one waits, perhaps for that end; or no time is left.
-    if (this.lingering && (this.#host.draining || this.#late?.stalled() === true)) this.#linger('now')
+    if (this.#state === 'lingering' && (this.#host.draining || this.#late?.stalled() === true)) this.#linger('now')
     if (!this.#live) return
     this.recentRequests = this.#requests - this.#requestsBefore
     this.#requestsBefore = this.#requests

@@ -1,6 +1,7 @@
 /** The connections of a worker: made from what is accepted, watched, drained. */
 
 import type { Socket } from 'node:net'
+import { Chain } from '../chain.ts'
 import { TsgiError } from '../errors.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import type { Log } from '../log/logger.ts'
@@ -58,14 +59,14 @@ export class Connections implements ConnectionHost<Connection> {
   readonly #log: Log
   readonly #counters: Counters
   readonly #accepted: Counter
-  /** Those that outlived their first turn. */
-  readonly #open = new Set<Connection>()
+  /** Those that outlived their first turn and bring one request each, until its response is out. */
+  readonly #busy = new Chain<Connection>()
+  /** The others that outlived it: kept ones, and those that linger. */
+  readonly #lasting = new Chain<Connection>()
   #unsettled: Connection[] = []
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   #draining = false
   #handsOver = false
-  /** Those that bring one request each, until its response is out. */
-  readonly #busy = new Set<Connection>()
   serveHttp: ServeHttp = (socket) => void socket.destroy()
   /** Sends a descriptor to the master, for another worker. @param sent calls back when it is on its way */
   passOn: PassOn = (_handle, _kept, sent) => sent()
@@ -105,7 +106,7 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   get size(): number {
-    return this.#open.size
+    return this.#busy.size + this.#lasting.size
   }
 
   /** Connections with one request each, before or under way: what counts against the cap before their request is known. */
@@ -147,9 +148,9 @@ export class Connections implements ConnectionHost<Connection> {
 
   /** Most connections of the fast path are over after their first turn: nobody ever looks for them here. */
   #add(connection: Connection): void {
-    if (connection.over) return
-    this.#open.add(connection)
-    if (!connection.kept && !connection.lingering) this.#busy.add(connection)
+    if (connection.over || connection.chain !== undefined) return
+    const chain = connection.kept ? this.#lasting : this.#busy
+    chain.add(connection)
   }
 
   /** A kept connection that another worker served until now. */
@@ -222,23 +223,22 @@ export class Connections implements ConnectionHost<Connection> {
   }
 
   lingers(connection: Connection): void {
-    if (this.#busy.delete(connection)) this.onSettled()
+    const wasBusy = this.#busy.delete(connection)
+    if (connection.chain === undefined) this.#lasting.add(connection)
+    if (wasBusy) this.onSettled()
   }
 
   closed(connection: Connection): void {
-    // What is over in its first turn was never added; asking empty sets costs calls for each request all the same.
-    if (this.#open.size > 0) {
-      this.#open.delete(connection)
-      this.#busy.delete(connection)
-    }
+    // What is over in its first turn was never added.
+    if (!this.#busy.delete(connection)) this.#lasting.delete(connection)
     this.onSettled()
   }
 
   /** Once a second: what is owed too long is given up. */
   sweep(nowMs: number): void {
-    for (const connection of this.#open) connection.sweep(nowMs, this.#settings.readTimeoutMs)
+    for (const connection of this.#members()) connection.sweep(nowMs, this.#settings.readTimeoutMs)
     if (!this.#draining || this.#handsOver) return
-    for (const connection of [...this.#open]) connection.closeIdle(nowMs, IDLE_AT_STOP_MS)
+    for (const connection of this.#members()) connection.closeIdle(nowMs, IDLE_AT_STOP_MS)
   }
 
   /**
@@ -249,13 +249,14 @@ export class Connections implements ConnectionHost<Connection> {
     this.#draining = true
     this.#handsOver = handOver
     if (!handOver) return
-    for (const connection of [...this.#open]) if (connection.kept) connection.handOver()
+    for (const connection of this.#lasting.members()) if (connection.kept) connection.handOver()
   }
 
   /** Hands over connections that bring `requestsPerSecond` together, or less where they cannot be divided so. */
   shed(requestsPerSecond: number): void {
     let left = requestsPerSecond
-    const busiestFirst = [...this.#open]
+    const busiestFirst = this.#lasting
+      .members()
       .filter(({ kept, recentRequests }) => kept && recentRequests > 0)
       .sort((one, other) => other.recentRequests - one.recentRequests)
     for (const connection of busiestFirst) {
@@ -267,6 +268,10 @@ export class Connections implements ConnectionHost<Connection> {
 
   /** The time to drain is over. */
   abortAll(reason: TsgiError): void {
-    for (const connection of [...this.#open]) connection.abort(reason)
+    for (const connection of this.#members()) connection.abort(reason)
+  }
+
+  #members(): Connection[] {
+    return [...this.#busy.members(), ...this.#lasting.members()]
   }
 }

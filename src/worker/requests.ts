@@ -1,9 +1,11 @@
 /** The requests of a worker: admitted up to the cap, each in an async context of its own, counted, logged, timed out. */
 
 import { AsyncResource } from 'node:async_hooks'
+import { Chain } from '../chain.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, TsgiError } from '../errors.ts'
-import { Exchange, type ExchangeServices } from '../gateway/exchange.ts'
+import { Exchange } from '../gateway/exchange.ts'
+import type { ExchangeServices } from '../gateway/exchange-services.ts'
 import type { Handler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import type { AccessLog } from '../log/access-log.ts'
@@ -15,8 +17,8 @@ import type { Params } from '../protocol/codec.ts'
 import { fileSize } from './file-wrapper.ts'
 
 export interface RequestSettings {
-  readonly environ: ExchangeServices['environ']
-  readonly extensions: ExchangeServices['extensions']
+  readonly environ: ExchangeServices<Exchange>['environ']
+  readonly extensions: ExchangeServices<Exchange>['extensions']
   readonly maxBodyBytes: number
   readonly closeTimeoutMs: number
   /** 0: no limit */
@@ -32,7 +34,7 @@ const QUEUE_START = /^(?:t=)?([0-9]{9,10}(?:\.[0-9]+)?)$/
 export class Requests {
   readonly #handler: Handler
   readonly #settings: RequestSettings
-  readonly #services: ExchangeServices
+  readonly #services: ExchangeServices<Exchange>
   readonly #log: Log
   readonly #accessLog: AccessLog | undefined
   readonly #begun: Counter
@@ -45,10 +47,10 @@ export class Requests {
   readonly #queueDurations: Histogram
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   /**
-   * In the order in which they began to run, and when that was. With those of clients that have left, as long as the application is
+   * In the order in which they began to run. With those of clients that have left, as long as the application is
    * at work for them: it was promised no more than so many at once, and a worker that leaves would break off what it does.
    */
-  readonly #inFlight = new Map<Exchange, number>()
+  readonly #inFlight = new Chain<Exchange>()
   readonly #waiting: (() => void)[] = []
   #serving = false
   #total = 0
@@ -110,7 +112,7 @@ export class Requests {
 
   /** Of those that a limit on requests is meant for: a WebSocket may be open for days. */
   oldestMs(nowMs: number): number {
-    for (const exchange of this.#inFlight.keys()) if (!exchange.upgraded) return nowMs - exchange.startedMs
+    for (const exchange of this.#inFlight.members()) if (!exchange.upgraded) return nowMs - exchange.startedMs
     return 0
   }
 
@@ -131,8 +133,8 @@ export class Requests {
   sweep(nowMs: number): void {
     const { requestTimeoutMs } = this.#settings
     if (requestTimeoutMs === 0) return
-    for (const [exchange, beganMs] of [...this.#inFlight]) {
-      if (nowMs - beganMs < requestTimeoutMs) return
+    for (const exchange of this.#inFlight.members()) {
+      if (nowMs - exchange.beganMs < requestTimeoutMs) return
       if (exchange.upgraded) continue
       if (!exchange.ended) this.#abortLate(exchange, requestTimeoutMs)
       else if (exchange.atWork) {
@@ -157,7 +159,9 @@ export class Requests {
     this.#begun.add(1)
     exchange.run(this.#handler, params)
     // What was answered at once is over, and nobody could look for it meanwhile.
-    if (!exchange.done || exchange.atWork) this.#inFlight.set(exchange, monotonicMs())
+    if (exchange.done && !exchange.atWork) return
+    exchange.beganMs = monotonicMs()
+    this.#inFlight.add(exchange)
   }
 
   #done(exchange: Exchange): void {
@@ -189,7 +193,7 @@ export class Requests {
   }
 
   #release(exchange: Exchange): void {
-    if (this.#inFlight.size > 0) this.#inFlight.delete(exchange)
+    this.#inFlight.delete(exchange)
     if (this.#waiting.length > 0) this.#runWaiting()
     this.onDone()
   }
