@@ -1,7 +1,6 @@
-/** Taken once: the global `Buffer` is an accessor. */
-const { from, isBuffer } = Buffer
+import { Buffer } from 'node:buffer'
 
 /** The same bytes with the methods of a Buffer; nothing is copied. */
 export function asBuffer(bytes: Uint8Array): Buffer {
-  return isBuffer(bytes) ? bytes : from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }

@@ -4,7 +4,7 @@
  */
 
 import type { Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
-import { ChainLink } from '../chain.ts'
+import type { ChainLink } from '../chain.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { type AfterCallback, AfterCallbacks, type AfterOwner } from './after-callbacks.ts'
@@ -33,9 +33,11 @@ type Phase =
   | 'done'
 
 export class Exchange
-  extends ChainLink
-  implements RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner
+  implements ChainLink<Exchange>, RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner
 {
+  chain: object | undefined = undefined
+  previous: Exchange | undefined = undefined
+  next: Exchange | undefined = undefined
   readonly input: RequestInput
   readonly errors: ErrorLines
   /** On the clock of performance.now(). */
@@ -67,7 +69,6 @@ export class Exchange
   #atWork = false
 
   constructor(sink: Sink, services: ExchangeServices<Exchange>, startedMs = performance.now()) {
-    super()
     this.#sink = sink
     this.#services = services
     this.startedMs = startedMs

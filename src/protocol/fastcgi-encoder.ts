@@ -1,5 +1,6 @@
 /** A response as FastCGI records: `Status:` head and body in STDOUT, an empty STDOUT record, END_REQUEST (sections 5.3, 5.5). */
 
+import { Buffer } from 'node:buffer'
 import type { HeaderList } from '../application.ts'
 import type { Encoder } from './codec.ts'
 import {

@@ -4,7 +4,7 @@
  */
 
 import type { Upgraded } from '../application.ts'
-import { ChainLink } from '../chain.ts'
+import type { ChainLink } from '../chain.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
@@ -19,7 +19,10 @@ import type { LingerEnd, Transport, TransportEvents } from './transport.ts'
 import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
-export class Connection extends ChainLink implements TransportEvents, Carrier {
+export class Connection implements ChainLink<Connection>, TransportEvents, Carrier {
+  chain: object | undefined = undefined
+  previous: Connection | undefined = undefined
+  next: Connection | undefined = undefined
   readonly #host: ConnectionHost<Connection>
   /** Where the socket may speak several protocols, until it is known which. */
   readonly #first: FirstBytes | undefined
@@ -56,7 +59,6 @@ export class Connection extends ChainLink implements TransportEvents, Carrier {
     { listener, expected, resumed, proxied }: ConnectionStart,
     open: (events: TransportEvents) => Transport,
   ) {
-    super()
     this.#host = host
     this.listener = listener
     this.passesErrors = host.passesErrors

@@ -1,5 +1,6 @@
 /** A Response to startResponse and a body: whole where it is whole, else chunk by chunk with backpressure. */
 
+import { Buffer } from 'node:buffer'
 import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError, describe } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'

@@ -1,5 +1,6 @@
 /** `end` of a response that is complete in one piece: nearly every response there is. */
 
+import { Buffer } from 'node:buffer'
 import { EXCHANGE, type GatewayResponse, MAX_RETURNED_BYTES } from './exchange.ts'
 import { nativeResponse } from './internals.ts'
 import { headerStore, outgoingHeaders } from './outgoing-headers.ts'

@@ -3,7 +3,9 @@
  * goes to startResponse and write, or, when it is complete in one piece, back as the returned body.
  */
 
+import { Buffer } from 'node:buffer'
 import type http from 'node:http'
+import { nextTick } from 'node:process'
 import type { Body, HeaderList, StartResponse, Status, Write } from '../../application.ts'
 import { asError } from '../../errors.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
@@ -148,7 +150,7 @@ export class NodeExchange implements SocketOwner {
     this.#phase = 'ended'
     this.#complete(body === undefined ? NOTHING : [body])
     // After the gateway has had the body: it takes it when the listener returns, or, later, as soon as it is complete.
-    if (this.#announces || this.#callbacks !== undefined) process.nextTick(announce, this)
+    if (this.#announces || this.#callbacks !== undefined) nextTick(announce, this)
   }
 
   /** What waited for the end of the response. */
@@ -166,7 +168,7 @@ export class NodeExchange implements SocketOwner {
     this.#failure = error
     this.#later?.reject(error)
     this.socket.close()
-    process.nextTick(() => this.messages?.abort(error))
+    nextTick(() => this.messages?.abort(error))
   }
 
   /** Sends a 103 where the transport can: before the head, on the built-in HTTP listener. */
@@ -233,7 +235,7 @@ export class NodeExchange implements SocketOwner {
     this.#callbacks = undefined
     const body = this.#take()
     if (body === undefined && this.#write !== undefined) {
-      if (callbacks !== undefined) process.nextTick(callAll, callbacks)
+      if (callbacks !== undefined) nextTick(callAll, callbacks)
       return undefined
     }
     const chunk = body ?? new Uint8Array(0)

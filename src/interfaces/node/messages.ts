@@ -3,6 +3,7 @@
 import diagnosticsChannel from 'node:diagnostics_channel'
 import { EventEmitter } from 'node:events'
 import type http from 'node:http'
+import { nextTick } from 'node:process'
 import { asError, TsgiError } from '../../errors.ts'
 import type { ClientSocket } from './client-socket.ts'
 import { EXCHANGE, type GatewayResponse, type Messages, type NodeExchange } from './exchange.ts'
@@ -97,10 +98,10 @@ export class MessagePair implements Messages {
       return
     }
     this.release()
-    process.nextTick(emitClose, response)
+    nextTick(emitClose, response)
     response.emit('finish')
     // One request is all that such a socket carries.
-    if (socket.listenerCount('close') > 0) process.nextTick(announceClose, socket)
+    if (socket.listenerCount('close') > 0) nextTick(announceClose, socket)
   }
 
   /** After the response, before anybody else hears of its 'finish'. */
@@ -175,9 +176,9 @@ function onFinish(this: http.ServerResponse): void {
   const { messages, socket } = response[EXCHANGE]
   if (!(messages instanceof MessagePair)) return
   messages.release()
-  process.nextTick(emitClose, response)
+  nextTick(emitClose, response)
   // Most have nobody who waits for their end.
-  if (socket.listenerCount('close') > 0) process.nextTick(announceClose, socket)
+  if (socket.listenerCount('close') > 0) nextTick(announceClose, socket)
 }
 
 function emitClose(response: GatewayResponse): void {
