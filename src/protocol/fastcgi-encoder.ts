@@ -1,6 +1,5 @@
 /** A response as FastCGI records: `Status:` head and body in STDOUT, an empty STDOUT record, END_REQUEST (sections 5.3, 5.5). */
 
-import { Buffer } from 'node:buffer'
 import type { HeaderList } from '../application.ts'
 import type { Encoder } from './codec.ts'
 import {
@@ -14,6 +13,9 @@ import {
   writeHeader,
 } from './fastcgi-records.ts'
 import { headLength, writeHead } from './response-head.ts'
+
+/** Taken once: the global `Buffer` is an accessor. */
+const { allocUnsafe } = Buffer
 
 const STATUS = 'Status: '
 /** The empty STDOUT record and END_REQUEST. */
@@ -61,7 +63,7 @@ function writeStream(out: Uint8Array, start: number, type: number, requestId: nu
 }
 
 function streamRecords(type: number, requestId: number, bytes: Uint8Array): Uint8Array {
-  const out = Buffer.allocUnsafe(streamBytes(bytes.length))
+  const out = allocUnsafe(streamBytes(bytes.length))
   writeStream(out, 0, type, requestId, bytes)
   return out
 }
@@ -81,7 +83,7 @@ function start(
   if (contentLength <= FULL_CONTENT_BYTES) {
     // Nearly every response: one record for the head and what there is of the body.
     const padding = paddingFor(contentLength)
-    out = Buffer.allocUnsafe(HEADER_BYTES + contentLength + padding + endLength)
+    out = allocUnsafe(HEADER_BYTES + contentLength + padding + endLength)
     writeHeader(out, 0, TYPE.stdout, requestId, contentLength, padding)
     at = writeHead(out, HEADER_BYTES, STATUS, status, headers)
     if (chunk !== undefined) out.set(chunk, at)
@@ -89,9 +91,9 @@ function start(
     for (const end = at + padding; at < end; at += 1) out[at] = 0
   } else {
     const body = chunk ?? new Uint8Array(0)
-    const head = Buffer.allocUnsafe(length)
+    const head = allocUnsafe(length)
     writeHead(head, 0, STATUS, status, headers)
-    out = Buffer.allocUnsafe(streamBytes(length) + streamBytes(body.length) + endLength)
+    out = allocUnsafe(streamBytes(length) + streamBytes(body.length) + endLength)
     at = writeStream(out, 0, TYPE.stdout, requestId, head)
     at = writeStream(out, at, TYPE.stdout, requestId, body)
   }

@@ -1,7 +1,9 @@
 /** The head of a response as bytes: one for each code unit. Names and values were checked before they come here. */
 
-import { Buffer } from 'node:buffer'
 import type { HeaderList } from '../application.ts'
+
+/** Taken once: the global `Buffer` is an accessor. */
+const { allocUnsafe } = Buffer
 
 const CR = 0x0d
 const LF = 0x0a
@@ -59,7 +61,7 @@ export function encodeHead(
   headers: HeaderList,
   chunk: Uint8Array | undefined,
 ): Uint8Array {
-  const bytes = Buffer.allocUnsafe(headLength(prefix, status, headers) + (chunk === undefined ? 0 : chunk.length))
+  const bytes = allocUnsafe(headLength(prefix, status, headers) + (chunk === undefined ? 0 : chunk.length))
   const end = writeHead(bytes, 0, prefix, status, headers)
   if (chunk !== undefined) bytes.set(chunk, end)
   return bytes
