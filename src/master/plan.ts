@@ -101,7 +101,7 @@ class Draft {
   reload(reload: Reload): void {
     const fresh = this.#roster.workers.filter((worker) => worker.generation === reload.generation)
     if (reload.failure !== undefined) {
-      for (const worker of fresh) this.#quit(worker, 'the reload failed')
+      for (const worker of fresh) this.#release(worker, 'the reload failed')
       this.act({ kind: 'drop-reload', generation: reload.generation, failure: reload.failure })
     } else if (reload.phase === 'configuring') {
       const { bootTimeoutMs } = this.#options

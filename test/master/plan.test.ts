@@ -334,12 +334,12 @@ describe('a reload', () => {
     expect(pool.roster).toMatchObject({ generation: 2, reload: undefined, history: { reloads: 1, died: 0 } })
   })
 
-  test('whose application does not load leaves the old generation serving', () => {
+  test('whose application does not load leaves the old generation serving; who was up serves what it has', () => {
     const pool = serving(2)
     pool.command({ kind: 'reload' })
     pool.configured(2, 2)
     pool.ready(3)
-    expect(pool.fails(4)).toEqual(['quit 3', 'drop-reload 2'])
+    expect(pool.fails(4)).toEqual(['drain 3', 'drop-reload 2'])
     expect(pool.exits(3)).toEqual([])
     expect(pool.exits(4, { code: 3, signal: null })).toEqual([])
     expect(pool.roster.workers.map(({ id, phase }) => `${id} ${phase}`)).toEqual(['1 ready', '2 ready'])
