@@ -12,6 +12,7 @@ import { errorPage } from '../middleware/error-page.ts'
 import type { Options } from '../options/table.ts'
 import { loadApplication } from './load/application.ts'
 import { refuseClusterFork } from './load/cluster-fork.ts'
+import { keepChannel } from './load/keep-channel.ts'
 
 /** A file that exports nothing may still be on its way to `listen`: after this it is not. */
 const LISTEN_TIMEOUT_MS = 5_000
@@ -30,6 +31,7 @@ export async function bootApplication(
   rememberNative()
   if (wanted === 'fetch') (await import('../interfaces/fetch/globals.ts')).prepareFetchGlobals()
   refuseClusterFork(basename(spec))
+  keepChannel((message) => log.warn(message))
   const loaded = await loadApplication(spec, {
     tsLoader: options.tsLoader,
     say: (message) => log.info(message),
