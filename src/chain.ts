@@ -6,8 +6,8 @@
 /**
  * A member, of one chain at a time. An interface and no class to extend: to go through `super` costs each request a call (Node 20).
  */
-export interface ChainLink<Member> {
-  chain: object | undefined
+export interface ChainLink<Member extends ChainLink<Member>> {
+  chain: Chain<Member> | undefined
   previous: Member | undefined
   next: Member | undefined
 }

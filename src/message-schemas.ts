@@ -65,6 +65,7 @@ const socketMessage: z.ZodType<SocketMessage> = z.union([
       requestsPerSecond: amount,
     }),
   }),
+  z.strictObject({ arrived: z.literal(true) }),
 ])
 
 /** What came over Node's own channel; undefined: not ours, but an application's. */

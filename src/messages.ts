@@ -75,10 +75,15 @@ export interface KeptConnection {
   readonly requestsPerSecond: number
 }
 
-/** What goes with a socket over Node's own channel: a listening one, by its number from 0, or a connection. */
+/** What goes over Node's own channel, with a socket or after it. */
 export type SocketMessage =
-  /** `last`: no other copy of it is under way, nor ever will be. */
-  { readonly listener: number; readonly last: boolean } | { readonly connection: KeptConnection }
+  /** A listening one, by its number from 0. `last`: no other copy of it is under way, nor ever will be. */
+  | { readonly listener: number; readonly last: boolean }
+  | { readonly connection: KeptConnection }
+  /** Without a socket: Node keeps it back until the sockets before it have arrived. */
+  | typeof ARRIVED
+
+export const ARRIVED = { arrived: true } as const
 
 export interface ListenerInfo {
   readonly protocol: 'uwsgi' | 'fastcgi' | 'scgi' | 'http' | 'any'

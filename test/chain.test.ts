@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { Chain, type ChainLink } from '../src/chain.ts'
 
 class Member implements ChainLink<Member> {
-  chain: object | undefined = undefined
+  chain: Chain<Member> | undefined = undefined
   previous: Member | undefined = undefined
   next: Member | undefined = undefined
   readonly name: string

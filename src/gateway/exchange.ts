@@ -4,7 +4,7 @@
  */
 
 import type { Environ, HeaderList, Outcome, StartResponse, Upgraded } from '../application.ts'
-import type { ChainLink } from '../chain.ts'
+import type { Chain, ChainLink } from '../chain.ts'
 import { asError, describe, TsgiError } from '../errors.ts'
 import type { Params } from '../protocol/codec.ts'
 import { type AfterCallback, AfterCallbacks, type AfterOwner } from './after-callbacks.ts'
@@ -35,7 +35,7 @@ type Phase =
 export class Exchange
   implements ChainLink<Exchange>, RequestSource, ExchangeKeys, ResponseOwner, LineTaker, Closing, AfterOwner
 {
-  chain: object | undefined = undefined
+  chain: Chain<Exchange> | undefined = undefined
   previous: Exchange | undefined = undefined
   next: Exchange | undefined = undefined
   readonly input: RequestInput

@@ -20,7 +20,8 @@ export class Distribution {
   readonly #balance = new Balance()
   /** What each was given: those of its own generation. */
   readonly #given = new WeakMap<WorkerProcess, readonly Listener[]>()
-  #underWay = 0
+  /** Workers that do not have all of their last copies. */
+  #unready = 0
 
   constructor(pool: Pool) {
     this.#pool = pool
@@ -40,17 +41,18 @@ export class Distribution {
 
   /**
    * The same copies again, for the last time: a worker at its cap has let go of them, and nobody else accepts what is queued.
-   * @param done all that were handed out so have left: called once for all workers that get theirs in one turn
+   * @param done all of them have theirs, or are gone: called once for those that get them in one turn
    */
   handLast(id: number, done: () => void): void {
     const worker = this.#pool.process(id)
-    const listeners = worker === undefined ? [] : (this.#given.get(worker) ?? [])
-    this.#underWay += listeners.length
-    const sent = (): void => {
-      this.#underWay -= 1
-      if (this.#underWay === 0) setImmediate(() => this.#underWay === 0 && done())
-    }
-    for (const [index, { handle }] of listeners.entries()) worker?.hand(handle, { listener: index, last: true }, sent)
+    if (worker === undefined) return
+    const listeners = this.#given.get(worker) ?? []
+    for (const [index, { handle }] of listeners.entries()) worker.hand(handle, { listener: index, last: true })
+    this.#unready += 1
+    worker.whenArrived(() => {
+      this.#unready -= 1
+      if (this.#unready === 0) setImmediate(() => this.#unready === 0 && done())
+    })
   }
 
   /**

@@ -8,6 +8,7 @@ import { MessageChannel } from '../channel.ts'
 import { errorCode } from '../errors.ts'
 import { parseSocketMessage, parseWorkerMessage } from '../message-schemas.ts'
 import {
+  ARRIVED,
   type KeptConnection,
   type MasterMessage,
   MESSAGES_FD,
@@ -53,7 +54,7 @@ export class WorkerProcess {
   readonly #child: ChildProcess
   readonly #channel: MessageChannel<WorkerMessage, MasterMessage> | undefined
   readonly #events: WorkerEvents
-  /** What to call when a socket is on its way. */
+  /** What to call when a message has left. */
   readonly #underWay = new Set<() => void>()
   #exit: WorkerExit | undefined
   #reported = false
@@ -93,14 +94,22 @@ export class WorkerProcess {
 
   /** Hands over a copy of a socket; the master's own stays open. @param sent tells when it is on its way, or lost */
   hand(handle: BoundHandle, message: SocketMessage, sent: () => void = () => undefined): void {
-    if (!this.#child.connected) {
-      sent()
+    // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
+    this.#pass(message, handle as unknown as SendHandle, sent)
+  }
+
+  /** @param told tells when all that was handed over until now has arrived, or is lost */
+  whenArrived(told: () => void): void {
+    this.#pass(ARRIVED, undefined, told)
+  }
+
+  #pass(message: SocketMessage, sendable: SendHandle | undefined, done: () => void): void {
+    if (!this.#child.connected || this.#exit !== undefined) {
+      done()
       return
     }
-    // Node sends the handles of libuv too (child_process, 'net.Native'); only its types do not say so.
-    const sendable = handle as unknown as SendHandle
     const told = (): void => {
-      if (this.#underWay.delete(told)) sent()
+      if (this.#underWay.delete(told)) done()
     }
     this.#underWay.add(told)
     // A worker that dies meanwhile is reported by its exit.

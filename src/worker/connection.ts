@@ -4,7 +4,7 @@
  */
 
 import type { Upgraded } from '../application.ts'
-import type { ChainLink } from '../chain.ts'
+import type { Chain, ChainLink } from '../chain.ts'
 import { monotonicMs } from '../clock.ts'
 import { asError, type TsgiError } from '../errors.ts'
 import type { Decoder, Protocol, RequestEvent } from '../protocol/codec.ts'
@@ -20,7 +20,7 @@ import { Waiters } from './waiters.ts'
 import { countBodyBytes } from './young-garbage.ts'
 
 export class Connection implements ChainLink<Connection>, TransportEvents, Carrier {
-  chain: object | undefined = undefined
+  chain: Chain<Connection> | undefined = undefined
   previous: Connection | undefined = undefined
   next: Connection | undefined = undefined
   readonly #host: ConnectionHost<Connection>

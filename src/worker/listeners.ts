@@ -14,6 +14,7 @@ import type { Protocol } from '../protocol/codec.ts'
 import { PROTOCOLS } from '../protocol/protocols.ts'
 import { Descriptors } from './descriptors.ts'
 import type { Proxied } from './first-bytes.ts'
+import { UNUSED_MS } from './hold-back.ts'
 import { handleOf, isRawListener, type RawHandle, type RawListener } from './raw-handle.ts'
 import { TlsAcceptor } from './tls-acceptor.ts'
 
@@ -64,9 +65,11 @@ export class Listeners {
   readonly #say = createRateLimit(REPEAT_INTERVAL_MS)
   /** By the number of the listener. */
   readonly #copies = new Map<number, ListeningCopy>()
+  /** Those that have come, until all others are there. */
+  readonly #held = new Map<number, unknown>()
   #accepted = 0
-  /** Kept when the copies are let go: their handshakes go on. */
-  #acceptors: TlsAcceptor[] = []
+  /** One for each listener, whichever copy of it is open; where none is, their handshakes go on. */
+  readonly #acceptors = new Map<ListenerInfo, TlsAcceptor>()
 
   constructor(infos: readonly ListenerInfo[], settings: ListenerSettings, accepting: Accepting) {
     this.#infos = infos
@@ -88,7 +91,16 @@ export class Listeners {
   add(index: number, handle: unknown): void {
     const listener = this.#infos[index]
     if (listener === undefined) throw new RangeError(`the master sent a socket number ${index} that nobody announced`)
-    const copy = this.#listen(handle, listener)
+    this.#held.set(index, handle)
+    // All in one turn: to the master this worker serves nobody before it is ready, and ends without more ado if it is to leave.
+    if (!this.complete && this.#held.size < this.count) return
+    for (const [each, held] of this.#held) this.#open(each, held)
+    this.#held.clear()
+  }
+
+  #open(index: number, handle: unknown): void {
+    const listener = this.#infos[index]
+    const copy = listener === undefined ? undefined : this.#listen(handle, listener)
     if (copy === undefined) return
     const before = this.#copies.get(index)
     this.#copies.set(index, copy)
@@ -97,7 +109,9 @@ export class Listeners {
 
   /** Connections between accept and the end of their TLS handshake. */
   get handshakes(): number {
-    return this.#acceptors.reduce((total, { pending }) => total + pending, 0)
+    let total = 0
+    for (const { pending } of this.#acceptors.values()) total += pending
+    return total
   }
 
   /**
@@ -125,9 +139,15 @@ export class Listeners {
   }
 
   release(): void {
-    this.#acceptors = this.#acceptors.filter(({ pending }) => pending > 0)
+    for (const held of this.#held.values()) if (isRawListener(held)) held.close()
+    this.#held.clear()
     for (const copy of this.#copies.values()) copy.close()
     this.#copies.clear()
+  }
+
+  /** Who has connected and said nothing is not waited for in a drain. */
+  closeSilent(nowMs: number): void {
+    for (const acceptor of this.#acceptors.values()) acceptor.closeSilent(nowMs - UNUSED_MS)
   }
 
   /** @returns undefined where it cannot listen, which was told then */
@@ -166,11 +186,18 @@ export class Listeners {
   }
 
   #listenTls(handle: unknown, listener: ListenerInfo, identity: TlsIdentity): ListeningCopy | undefined {
+    const known = this.#acceptors.get(listener)
+    const acceptor = known ?? this.#createAcceptor(listener, identity)
+    this.#acceptors.set(listener, acceptor)
+    return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
+  }
+
+  #createAcceptor(listener: ListenerInfo, identity: TlsIdentity): TlsAcceptor {
     const expected = expectedProtocols(listener.protocol)
     const { handshakeTimeoutMs: timeoutMs, proxyProtocol } = this.#settings
     const names = expected.map(({ name }): string => name)
     if (expected.length !== 1) names.push('http')
-    const acceptor = new TlsAcceptor(
+    return new TlsAcceptor(
       { identity, timeoutMs, proxyProtocol, names },
       {
         accepted: (socket, source) => this.#accepting.acceptSocket(socket, listener, expected, { source }),
@@ -179,8 +206,6 @@ export class Listeners {
         ended: () => this.#accepting.handshakeEnded(),
       },
     )
-    this.#acceptors.push(acceptor)
-    return this.#listenWith(handle, listener, (socket) => acceptor.take(socket))
   }
 
   #listenWith(handle: unknown, listener: ListenerInfo, accept: (socket: Socket) => void): ListeningCopy | undefined {

@@ -171,7 +171,7 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log, events: Start
       const about = parseSocketMessage(message)
       if (about === undefined) return
       if ('listener' in about) worker.takeSocket(about.listener, handle, about.last)
-      else if (isRawHandle(handle)) worker.takeConnection(about.connection, handle)
+      else if ('connection' in about && isRawHandle(handle)) worker.takeConnection(about.connection, handle)
     })
     await startApplication(loaded, log)
     await worker.start()

@@ -2,6 +2,7 @@
 
 import type { Socket } from 'node:net'
 import { createServer, type Server, type TLSSocket } from 'node:tls'
+import { monotonicMs } from '../clock.ts'
 import type { TlsIdentity } from '../messages.ts'
 import type { Endpoint } from '../protocol/proxy-header.ts'
 import { readBeforeTls } from './before-tls.ts'
@@ -35,7 +36,8 @@ export class TlsAcceptor {
   readonly #server: Server
   readonly #settings: TlsSettings
   readonly #events: TlsEvents
-  readonly #waiting = new Set<Socket>()
+  /** For their first bytes, and since when. */
+  readonly #waiting = new Map<Socket, number>()
   /** By both ends' addresses, which are one connection's as long as it lives. */
   readonly #handshakes = new Map<string, Handshake>()
 
@@ -77,8 +79,13 @@ export class TlsAcceptor {
     return this.#waiting.size + this.#handshakes.size
   }
 
+  /** Closes what came before `beforeMs`, on the clock of monotonicMs(), and has sent nothing of a handshake. */
+  closeSilent(beforeMs: number): void {
+    for (const [socket, sinceMs] of this.#waiting) if (sinceMs <= beforeMs) socket.destroy()
+  }
+
   take(socket: Socket): void {
-    this.#waiting.add(socket)
+    this.#waiting.set(socket, monotonicMs())
     readBeforeTls(socket, this.#settings, {
       hello: (source) => {
         this.#waiting.delete(socket)

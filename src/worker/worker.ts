@@ -26,6 +26,8 @@ const MAX_MULTIPLEXED = 128
  * before it kills (LEAVE_MARGIN_MS): the rest is for the application's own end.
  */
 const CLOSING_MS = 500
+/** Of the grace: how long it accepts for workers that do not get that far. The rest is for what it has accepted. */
+const EMPTYING_PART = 1 / 2
 /** Of the connections that were too many for the descriptors: with this part of them left, more are accepted. */
 const STILL_MANY = 7 / 8
 
@@ -68,8 +70,8 @@ export class Worker {
   #phase: Phase = 'starting'
   /** Of its leaving, once it is told to. */
   #why = ''
-  /** Sockets that have come for the last time. */
-  #lastCopies = 0
+  /** Listeners whose socket has come for the last time. */
+  readonly #lastCopies = new Set<number>()
   #isMasterDone = false
   #retiring = false
   readonly #memory: ResidentMemory
@@ -142,6 +144,7 @@ export class Worker {
       halfCloseAborts: options.halfClose === 'abort',
       closesIdle: options.debug,
     })
+    if (options.maxConcurrency > 0) this.#connections.onBegun = () => this.#letGoWhenFull()
     this.#http.onBegun = () => this.#letGoWhenFull()
     this.#connections.passOn = passOn
     this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
@@ -166,7 +169,7 @@ export class Worker {
    */
   takeSocket(index: number, handle: unknown, isLast: boolean): void {
     this.#listeners.add(index, handle)
-    if (isLast) this.#lastCopies += 1
+    if (isLast) this.#lastCopies.add(index)
     if (isLast && !this.#isLeaving) this.#phase = 'emptying'
     if (this.#isLeaving || this.#phase === 'full') {
       this.#listeners.release()
@@ -199,12 +202,15 @@ export class Worker {
     if (this.#why !== '') return
     this.#why = why
     setTimeout(() => this.quit(`${why}: not done within ${graceMs} ms`), graceMs).unref()
-    if (!last) {
-      this.#drain(last)
-      return
-    }
-    this.#phase = 'emptying'
-    this.#emptyQueues()
+    this.#phase = last ? 'emptying' : 'draining'
+    if (!last) this.#listeners.release()
+    this.#connections.drain(!last)
+    this.#http.drain(last)
+    this.#draining()
+    if (last) {
+      setTimeout(() => this.#releaseWhenEmpty(), graceMs * EMPTYING_PART).unref()
+      this.#emptyQueues()
+    } else this.#settled()
   }
 
   /** The master has let go of the sockets. */
@@ -218,17 +224,18 @@ export class Worker {
    * nobody has open any more is lost.
    */
   #emptyQueues(): void {
-    if (this.#why === '' || !this.#isMasterDone || this.#lastCopies < this.#listeners.count) return
-    this.#listeners.releaseWhenEmpty(() => this.#drain(true))
+    if (this.#why === '' || !this.#isMasterDone) return
+    if (this.#lastCopies.size >= this.#listeners.count) this.#releaseWhenEmpty()
   }
 
-  #drain(last: boolean): void {
+  #releaseWhenEmpty(): void {
+    if (this.#phase === 'emptying') this.#listeners.releaseWhenEmpty(() => this.#stopAccepting())
+  }
+
+  #stopAccepting(): void {
     if (this.#isLeaving) return
     this.#phase = 'draining'
     this.#listeners.release()
-    this.#connections.drain(!last)
-    this.#http.drain(last)
-    this.#draining()
     this.#settled()
   }
 
@@ -312,6 +319,7 @@ export class Worker {
     this.#requests.sweep(nowMs)
     this.#connections.sweep(nowMs)
     this.#http.sweep(nowMs)
+    if (this.#phase === 'draining') this.#listeners.closeSilent(nowMs)
     const tick = this.#measure(nowMs)
     this.#send({ kind: 'tick', tick })
     if (this.#retiring || this.#phase === 'emptying' || this.#isLeaving) return

@@ -13,9 +13,10 @@ import { tempDir } from '../support/temp-dir.ts'
 import { onlyWorker, socketPath, startTsgi, type Tsgi } from '../support/tsgi.ts'
 import { until } from '../support/until.ts'
 
-/** `/size` answers with pid and body size; `/large` with the pid and a megabyte after it. */
+/** `/size` answers with pid and body size; `/large` with the pid and a megabyte after it; `/told` writes its pid to the log first. */
 const APPLICATION = `
 export const application = async (environ, startResponse) => {
+  if (environ.PATH_INFO === '/told') environ['tsgi.errors'].write('at work: ' + process.pid + '\\n')
   let bytes = 0
   for await (const chunk of environ['tsgi.input']) bytes += chunk.length
   startResponse('200 OK', [['Content-Type', 'text/plain']])
@@ -206,4 +207,21 @@ test('when tsgi stops there is nobody to hand over to: a kept connection closes 
   // The worker may have heard of the stop only after that response; another one may meet the close.
   while (!kept.closed) await kept.post(1).catch(() => undefined)
   expect(await tsgi.process.exited).toEqual({ code: 0, signal: null })
+})
+
+test('a worker whose kept connection brings it to its cap leaves new ones to the others', async () => {
+  const { tsgi, socket } = await deploy(2, ['--max-concurrency', '1'])
+  const kept = await Kept.open(socket)
+  const [busy] = await kept.post(1)
+  const request = Kept.encode(1000, '/told')
+  kept.socket.write(request.subarray(0, 500))
+  await tsgi.waitForLog(new RegExp(`at work: ${busy}`))
+  for (let connection = 0; connection < 8; connection++) {
+    const another = await Kept.open(socket)
+    expect((await another.post(10))[0]).not.toBe(busy)
+    another.socket.destroy()
+  }
+  kept.socket.write(request.subarray(500))
+  expect(await kept.answer()).toEqual([busy, 1000])
+  await tsgi.stop()
 })

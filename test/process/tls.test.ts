@@ -349,6 +349,18 @@ describeWith(['openssl'], 'a worker that drains', () => {
     expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
   })
 
+  test('waits for nobody who connected and says nothing', async () => {
+    const { tsgi, ports } = await served(['--graceful-timeout', '600', '--read-timeout', '600'])
+    const silent = connectTcp(ports.uwsgi, '127.0.0.1')
+    await once(silent, 'connect')
+    const probe = await openUnchecked(ports.uwsgi)
+    await askOver(probe, { protocol: 'uwsgi', path: '/pid' })
+    tsgi.signal('SIGTERM')
+    await tsgi.process.exited
+    expect(tsgi.records().some(({ msg }) => String(msg).includes('not done within'))).toBe(false)
+    silent.destroy()
+  })
+
   test('waits for nobody who left in the middle of a handshake', async () => {
     const { tsgi, ports } = await served(['--graceful-timeout', '600'])
     for (let count = 0; count < 20; count++) {
