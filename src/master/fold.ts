@@ -179,8 +179,7 @@ function foldAction(roster: Roster, action: Action, pid: number | undefined, now
     case 'spawn': {
       const { id, slot, generation } = action
       const before = roster.history
-      const spawnedBySlot = new Map(before.spawnedBySlot).set(slot, (before.spawnedBySlot.get(slot) ?? 0) + 1)
-      const history = { ...before, spawned: before.spawned + 1, spawnedBySlot }
+      const history = { ...before, spawned: before.spawned + 1, spawnedBySlot: oneMore(before.spawnedBySlot, slot) }
       const worker: WorkerView = { ...BLANK, id, slot, generation, pid, spawnedAtMs: nowMs, heardAtMs: nowMs }
       return { ...roster, lastId: id, history, workers: [...roster.workers, worker] }
     }
@@ -188,8 +187,15 @@ function foldAction(roster: Roster, action: Action, pid: number | undefined, now
       return change(roster, action.id, { phase: 'draining', leaveByMs: nowMs + action.graceMs + LEAVE_MARGIN_MS })
     case 'quit':
       return change(roster, action.id, { phase: 'quitting', leaveByMs: nowMs + action.graceMs })
-    case 'kill':
-      return change(roster, action.id, { killed: { signal: action.signal, why: action.why, atMs: nowMs } })
+    case 'kill': {
+      const killed = change(roster, action.id, { killed: { signal: action.signal, why: action.why, atMs: nowMs } })
+      // The signal for a worker that hangs, and for no other.
+      const hung = action.signal === 'SIGABRT' ? roster.workers.find(({ id }) => id === action.id) : undefined
+      if (hung === undefined) return killed
+      const before = roster.history
+      const history = { ...before, hung: before.hung + 1, hungBySlot: oneMore(before.hungBySlot, hung.slot) }
+      return { ...killed, history }
+    }
     case 'configure': {
       const { generation } = action
       const reload: Reload = { phase: 'configuring', generation, sinceMs: nowMs }
@@ -261,4 +267,8 @@ function later(worker: WorkerView, pauseMs: number, nowMs: number): WorkerView {
 function addCounters(one: readonly number[], other: readonly number[]): readonly number[] {
   const [longer, shorter] = one.length >= other.length ? [one, other] : [other, one]
   return longer.map((value, index) => value + (shorter[index] ?? 0))
+}
+
+function oneMore(counts: ReadonlyMap<number, number>, slot: number): ReadonlyMap<number, number> {
+  return new Map(counts).set(slot, (counts.get(slot) ?? 0) + 1)
 }

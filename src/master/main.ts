@@ -193,7 +193,9 @@ async function openServices(run: MasterRun, master: Master, log: MasterLog, serv
     log.info({ address: service.address }, `statistics are at ${service.address}`)
   }
   if (metrics !== undefined) {
-    const service = await openMetrics({ address: metrics, mode: socketMode, admits }, () => metricsInput(master.roster))
+    const service = await openMetrics({ address: metrics, mode: socketMode, admits }, () =>
+      metricsInput(master.roster, monotonicMs()),
+    )
     services.push(service)
     log.info({ address: service.address }, `metrics are at ${service.address}, path /metrics`)
   }

@@ -83,6 +83,9 @@ interface History {
   readonly spawnedBySlot: ReadonlyMap<number, number>
   /** Died without being told to leave. */
   readonly died: number
+  /** Killed because their event loop hung. */
+  readonly hung: number
+  readonly hungBySlot: ReadonlyMap<number, number>
   readonly reloads: number
   readonly failedReloads: number
   readonly requestsTotal: number
@@ -115,6 +118,8 @@ export function createRoster(workers: number): Roster {
       spawned: 0,
       spawnedBySlot: new Map(),
       died: 0,
+      hung: 0,
+      hungBySlot: new Map(),
       reloads: 0,
       failedReloads: 0,
       requestsTotal: 0,

@@ -12,6 +12,7 @@ import type { Exposition, MetricsInput } from '../metrics/expose.ts'
 import type { Admission } from './admission.ts'
 import type { Roster } from './roster.ts'
 import { openService, type Service } from './service.ts'
+import { lastReport } from './status.ts'
 
 export interface Endpoint {
   readonly address: string
@@ -80,14 +81,18 @@ function answer(request: IncomingMessage, response: ServerResponse, expose: () =
   }
 }
 
-export function metricsInput({ workers, history }: Roster): MetricsInput {
+export function metricsInput({ workers, history }: Roster, nowMs: number): MetricsInput {
   return {
     past: history.counters,
-    workers: workers.flatMap(({ slot, tick }) => (tick === undefined ? [] : [{ slot, tick }])),
+    workers: workers.flatMap((worker) => {
+      const tick = lastReport(worker, nowMs)
+      return tick === undefined ? [] : [{ slot: worker.slot, tick, silentMs: nowMs - worker.heardAtMs }]
+    }),
     master: {
       workers: workers.filter(({ phase }) => phase === 'ready').length,
       spawned: history.spawned,
       died: history.died,
+      hung: history.hung,
       reloads: history.reloads,
       failedReloads: history.failedReloads,
     },

@@ -1,5 +1,6 @@
 /** What the master knows, as the answers of the control socket: plain rows, durations only. */
 
+import type { Tick } from '../messages.ts'
 import type { Roster, WorkerView } from './roster.ts'
 import type { Listener } from './sockets.ts'
 
@@ -26,12 +27,21 @@ const MISSED_REPORTS_MS = 2500
 export const isStuck = ({ phase, heardAtMs }: WorkerView, nowMs: number): boolean =>
   phase !== 'booting' && nowMs - heardAtMs > MISSED_REPORTS_MS
 
+/** What a worker reported last, brought up to now where it cannot report. */
+export function lastReport(worker: WorkerView, nowMs: number): Tick | undefined {
+  const { tick, heardAtMs } = worker
+  if (tick === undefined || !isStuck(worker, nowMs)) return tick
+  const silentMs = nowMs - heardAtMs
+  const oldestRequestMs = tick.requestsInFlight > 0 ? tick.oldestRequestMs + silentMs : 0
+  return { ...tick, oldestRequestMs, eventLoopUtilization: 1 }
+}
+
 export function describeWorkers(roster: Roster, nowMs: number): readonly WorkerRow[] {
   return roster.workers.map((worker) => rowOf(worker, nowMs))
 }
 
 function rowOf(worker: WorkerView, nowMs: number): WorkerRow {
-  const { tick } = worker
+  const tick = lastReport(worker, nowMs)
   return {
     slot: worker.slot,
     pid: worker.pid,

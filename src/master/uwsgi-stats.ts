@@ -70,7 +70,7 @@ function workerStats(worker: WorkerView, { roster, application, nowMs, wallClock
     requests,
     delta_requests: requests,
     exceptions,
-    harakiri_count: 0,
+    harakiri_count: roster.history.hungBySlot.get(slot) ?? 0,
     signals: 0,
     signal_queue: 0,
     status: worker.phase === 'booting' ? 'cheap' : inFlight > 0 || isStuck(worker, nowMs) ? 'busy' : 'idle',

@@ -1,14 +1,13 @@
 /** From what the workers reported to the text that Prometheus reads. */
 
 import { AggregatorRegistry } from 'prom-client'
-import type { Tick } from '../messages.ts'
 import { COLUMN_COUNT, COUNTER_COLUMNS, HISTOGRAM_COLUMNS } from './columns.ts'
-import { COUNTERS, HISTOGRAMS, MASTER_METRICS, type MasterNumbers, WORKER_GAUGES } from './table.ts'
+import { COUNTERS, HISTOGRAMS, MASTER_METRICS, type MasterNumbers, WORKER_GAUGES, type WorkerNumbers } from './table.ts'
 
 export interface MetricsInput {
   /** Summed over the workers that are gone: counters must not fall when one leaves. */
   readonly past: readonly number[]
-  readonly workers: readonly { readonly slot: number; readonly tick: Tick }[]
+  readonly workers: readonly ({ readonly slot: number } & WorkerNumbers)[]
   readonly master: MasterNumbers
 }
 
@@ -54,7 +53,7 @@ function collectMetrics({ past, workers, master }: MetricsInput): readonly Expos
       return { name, help, type: 'histogram', aggregator: 'sum', values }
     }),
     ...Object.values(WORKER_GAUGES).map(({ name, help, each, read }): Exposed => {
-      const values = workers.map(({ slot, tick }) => ({ labels: { worker: slot }, value: read(tick) }))
+      const values = workers.map((worker) => ({ labels: { worker: worker.slot }, value: read(worker) }))
       const sum = values.reduce((total, { value }) => total + value, 0)
       return {
         name,

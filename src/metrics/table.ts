@@ -23,11 +23,18 @@ interface WorkerHistogram extends Described {
   readonly buckets: readonly number[]
 }
 
-/** What a worker is now, from its last tick: one series for each worker, or the sum of all. */
+/** What a worker is now: one series for each worker, or the sum of all. */
 interface WorkerGauge extends Described {
   readonly kind: 'gauge'
   readonly each: 'worker' | 'sum'
-  readonly read: (tick: Tick) => number
+  readonly read: (worker: WorkerNumbers) => number
+}
+
+export interface WorkerNumbers {
+  /** Its last report. */
+  readonly tick: Tick
+  /** Since it was heard of. */
+  readonly silentMs: number
 }
 
 /** What only the master knows. */
@@ -41,6 +48,7 @@ export interface MasterNumbers {
   readonly workers: number
   readonly spawned: number
   readonly died: number
+  readonly hung: number
   readonly reloads: number
   readonly failedReloads: number
 }
@@ -113,35 +121,42 @@ export const WORKER_GAUGES: Readonly<Record<string, WorkerGauge>> = {
     name: 'tsgi_connections_open',
     help: 'Connections open now.',
     each: 'sum',
-    read: (tick) => tick.connections,
+    read: ({ tick }) => tick.connections,
   },
   requestsInFlight: {
     kind: 'gauge',
     name: 'tsgi_requests_in_flight',
     help: 'Requests in the application now.',
     each: 'sum',
-    read: (tick) => tick.requestsInFlight,
+    read: ({ tick }) => tick.requestsInFlight,
   },
   oldestRequest: {
     kind: 'gauge',
     name: 'tsgi_worker_oldest_request_seconds',
     help: 'Age of the oldest request in flight.',
     each: 'worker',
-    read: (tick) => tick.oldestRequestMs / 1000,
+    read: ({ tick }) => tick.oldestRequestMs / 1000,
   },
   memory: {
     kind: 'gauge',
     name: 'tsgi_worker_resident_memory_bytes',
     help: 'Resident memory of a worker.',
     each: 'worker',
-    read: (tick) => tick.rssBytes,
+    read: ({ tick }) => tick.rssBytes,
   },
   eventLoop: {
     kind: 'gauge',
     name: 'tsgi_worker_event_loop_utilization_ratio',
     help: 'Share of the last second in which the event loop of a worker was busy: 1 is saturated.',
     each: 'worker',
-    read: (tick) => tick.eventLoopUtilization,
+    read: ({ tick }) => tick.eventLoopUtilization,
+  },
+  silent: {
+    kind: 'gauge',
+    name: 'tsgi_worker_silent_seconds',
+    help: 'Time since a worker was heard of, which it is once a second: from 3 on its event loop hangs.',
+    each: 'worker',
+    read: ({ silentMs }) => silentMs / 1000,
   },
 }
 
@@ -158,6 +173,12 @@ export const MASTER_METRICS: Readonly<Record<string, MasterMetric>> = {
     name: 'tsgi_worker_deaths_total',
     help: 'Workers that left without having been asked to.',
     read: (master) => master.died,
+  },
+  hung: {
+    kind: 'counter',
+    name: 'tsgi_worker_hangs_total',
+    help: 'Workers killed because their event loop hung (--heartbeat-timeout), which are deaths as well.',
+    read: (master) => master.hung,
   },
   reloads: {
     kind: 'counter',

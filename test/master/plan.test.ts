@@ -270,6 +270,7 @@ describe('a hung worker', () => {
     expect(pool.after(1, 2)).toEqual(['SIGKILL 1'])
     expect(pool.after(10_000, 2)).toEqual([])
     expect(pool.dies(1)).toEqual(['spawn 3 slot 1 gen 1'])
+    expect(pool.roster.history).toMatchObject({ died: 1, hung: 1, hungBySlot: new Map([[1, 1]]) })
   })
 
   test('is left alone where the heartbeat is off', () => {

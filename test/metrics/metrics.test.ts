@@ -4,7 +4,7 @@ import { Counters, statusClass } from '../../src/metrics/counters.ts'
 import { exposeMetrics } from '../../src/metrics/expose.ts'
 import { COUNTERS, HISTOGRAMS, MASTER_METRICS, WORKER_GAUGES } from '../../src/metrics/table.ts'
 
-const master = { workers: 2, spawned: 3, died: 1, reloads: 4, failedReloads: 0 }
+const master = { workers: 2, spawned: 3, died: 2, hung: 1, reloads: 4, failedReloads: 0 }
 
 function tick(counters: Counters, changes: Partial<Tick> = {}): Tick {
   return {
@@ -37,8 +37,8 @@ describe('metrics', () => {
     const { text, contentType } = await exposeMetrics({
       past: gone.snapshot(),
       workers: [
-        { slot: 1, tick: tick(one) },
-        { slot: 2, tick: tick(two, { rssBytes: 2000 }) },
+        { slot: 1, tick: tick(one), silentMs: 4500 },
+        { slot: 2, tick: tick(two, { rssBytes: 2000 }), silentMs: 500 },
       ],
       master,
     })
@@ -51,7 +51,9 @@ describe('metrics', () => {
       'tsgi_connections_open 10',
       'tsgi_worker_resident_memory_bytes{worker="2"} 2000',
       'tsgi_worker_oldest_request_seconds{worker="1"} 1.5',
+      'tsgi_worker_silent_seconds{worker="1"} 4.5',
       'tsgi_worker_starts_total 3',
+      'tsgi_worker_hangs_total 1',
       'tsgi_reloads_total 4',
       '# TYPE tsgi_requests_total counter',
     ]) {
@@ -63,7 +65,11 @@ describe('metrics', () => {
     const counters = new Counters()
     const durations = counters.histogram('requestDuration')
     for (const seconds of [0.0004, 0.001, 0.2, 100]) durations.observe(seconds)
-    const { text } = await exposeMetrics({ past: [], workers: [{ slot: 1, tick: tick(counters) }], master })
+    const { text } = await exposeMetrics({
+      past: [],
+      workers: [{ slot: 1, tick: tick(counters), silentMs: 0 }],
+      master,
+    })
     for (const line of [
       'tsgi_request_duration_seconds_bucket{le="0.0005"} 1',
       'tsgi_request_duration_seconds_bucket{le="0.001"} 2',
