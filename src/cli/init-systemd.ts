@@ -9,7 +9,8 @@ import { type InitTarget, lastingPackagePath } from './init-target.ts'
 
 export function systemdUnit(target: InitTarget): string {
   const { name, startFolder, application, options, command } = target
-  const words = [process.execPath, lastingPackagePath('dist/cli/main.js', target), ...command]
+  const program = [process.execPath, lastingPackagePath('dist/cli/main.js', target)]
+  const words = [...program, ...command]
   const stopSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   return `# Save as /etc/systemd/system/${name}.service, then: systemctl daemon-reload && systemctl enable --now ${name}
 
@@ -26,8 +27,7 @@ NotifyAccess=all
 WatchdogSec=${watchdogSeconds(options)}
 TimeoutStartSec=${startSeconds(options)}
 ExecStart=${words.map(quoteUnit).join(' ')}
-# The shell's own kill: a small system has no other.
-ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'
+${reload(options, program)}
 WorkingDirectory=${escapeUnit(startFolder)}
 ${linkedFolder(startFolder)}${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
 # SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
@@ -48,6 +48,17 @@ ProtectSystem=full
 [Install]
 WantedBy=multi-user.target
 `
+}
+
+function reload({ control }: Options, program: readonly string[]): string {
+  if (control === undefined) {
+    return `# Says nothing of the outcome: with --control, \`systemctl reload\` would fail where the new code does not load.
+# (The shell's own kill: a small system has no other.)
+ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'`
+  }
+  const words = [...program, 'ctl', 'reload', '--control', control]
+  return `# Waits for the outcome: it fails where the new code does not load, and the old code goes on.
+ExecReload=${words.map(quoteUnit).join(' ')}`
 }
 
 /** Longer than a worker may hang before it is replaced, and its successor may take to load. */

@@ -131,6 +131,14 @@ describe('the unit for systemd', () => {
     await service.stop()
   })
 
+  test('reloads by the control socket, where there is one: the outcome is that of the command', async () => {
+    const { text } = await printed(['systemd', 'app.ts', '--control', '/run/my-shop/control.sock'])
+    expect(text).toMatch(/^ExecReload=\S+ \S+dist\/cli\/main\.js ctl reload --control (?:unix:)?\/run\/my-shop\/control\.sock$/m)
+    expect(verified(text)).toBe('')
+    const without = await printed(['systemd', 'app.ts'])
+    expect(without.text).toMatch(/^ExecReload=\/bin\/sh -c 'kill -HUP \$\{MAINPID\}'$/m)
+  })
+
   test('goes through the link to a release, and tells tsgi its name', async () => {
     const home = realpathSync(tempDir('tsgi-init-'))
     mkdirSync(join(home, 'release-1', 'node_modules'), { recursive: true })
