@@ -78,6 +78,7 @@ function isIPv4Strict(text: string): boolean {
 }
 
 function misreadTcp(text: string): string {
+  if (/^\d{1,5}$/.test(text) && Number(text) > 65_535) return `port ${text} is above 65535`
   if (/^\d{1,5}$/.test(text))
     return `${quote(text)} has no host; write 127.0.0.1:${text}, or :${text} for all interfaces`
   const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? []

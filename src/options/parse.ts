@@ -72,7 +72,7 @@ function findRaw(option: AnyOption, { flags, environment, preset, file }: RawSou
 
   const text = environment[option.variable]
   // `TSGI_USER= tsgi serve ...` unsets: an empty variable is as good as none.
-  if (text !== undefined && text !== '') {
+  if (text !== undefined && text !== '' && !isOfService(option.variable, text)) {
     const separator = option.kind.separator
     const values = separator === undefined ? text : text.split(separator).filter((part) => part !== '')
     return { raw: values, source: { kind: 'variable', name: option.variable }, ready: false }
@@ -104,9 +104,16 @@ function unknownFlags({ unknownFlags = [] }: RawSources): string[] {
 
 function unknownVariables(environment: RawSources['environment']): string[] {
   const known = [...OPTION_LIST.map((option) => option.variable), ...Object.keys(OTHER_VARIABLES)]
-  const ours = Object.keys(environment).filter((name) => /^TSGI_(?!TEST_)/.test(name))
-  const names = ours.filter((name) => !known.includes(name))
+  const ours = Object.entries(environment).filter(([name]) => /^TSGI_(?!TEST_)/.test(name))
+  const names = ours.flatMap(([name, text]) => (known.includes(name) || isOfService(name, text) ? [] : [name]))
   return names.map((name) => `${name}: there is no such variable of tsgi${didYouMean(name, known)}`)
+}
+
+const OF_SERVICE = /_(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)$/
+
+/** Kubernetes tells every container of the services beside it, and one of them may be called tsgi: TSGI_PORT=tcp://10.0.0.1:80. */
+function isOfService(name: string, text = ''): boolean {
+  return OF_SERVICE.test(name) || (name.endsWith('_PORT') && /^(?:tcp|udp|sctp):\/\//.test(text))
 }
 
 function unknownKeys(file: RawSources['file']): string[] {

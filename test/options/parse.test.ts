@@ -64,6 +64,24 @@ describe('where a value comes from', () => {
     expect(everywhere({ environment: { TSGI_WORKERS: '' } }).options.workers).toBe(4)
   })
 
+  test('what Kubernetes says of a service called tsgi is nothing that tsgi was told', () => {
+    const service = {
+      TSGI_SERVICE_HOST: '10.0.0.1',
+      TSGI_SERVICE_PORT: '80',
+      TSGI_SERVICE_PORT_HTTP: '80',
+      TSGI_PORT: 'tcp://10.0.0.1:80',
+      TSGI_PORT_80_TCP: 'tcp://10.0.0.1:80',
+      TSGI_PORT_80_TCP_PROTO: 'tcp',
+      TSGI_PORT_80_TCP_PORT: '80',
+      TSGI_PORT_80_TCP_ADDR: '10.0.0.1',
+      // Of one called tsgi-app; the option is --app-port.
+      TSGI_APP_PORT: 'tcp://10.0.0.2:80',
+      TSGI_APP_SERVICE_HOST: '10.0.0.2',
+    }
+    expect(parseOptions(raw({}, { environment: service })).options).toEqual(parseOptions(raw()).options)
+    expect(problems(raw({}, { environment: { TSGI_PORT: '80' } }))).toHaveLength(1)
+  })
+
   test('a variable holds several values, and a flag replaces them all', () => {
     const environment = { TSGI_HTTP: '127.0.0.1:80, [::1]:80', TSGI_ENV: 'A=b, c\nD=e' }
     expect(parseOptions(raw({}, { environment })).options).toMatchObject({
