@@ -15,13 +15,13 @@ import { dirname } from 'node:path'
 import { asError, errorCode, TsgiError } from '../errors.ts'
 
 /**
- * Writes our id, whole or not at all. A file that a killed master left behind is replaced.
+ * Writes our id, whole or not at all. A file that a killed master left behind is replaced, also where its id is another process's by now.
  * @returns removes the file, if it is still ours.
  * @throws TsgiError TSGI_USAGE when the process it names is alive, what is there is no such file, or it cannot be written.
  */
 export function writePidfile(path: string, pid = process.pid): () => void {
   const other = readPid(path)
-  if (other !== undefined && other !== pid && isAlive(other)) {
+  if (other !== undefined && other !== pid && isAlive(other) && !beganAfter(other, path)) {
     throw new TsgiError(
       'TSGI_USAGE',
       `${path} names process ${other}, which is running; stop it, or choose another --pidfile`,
@@ -104,5 +104,26 @@ function isAlive(pid: number): boolean {
   } catch (thrown) {
     // EPERM: it exists and belongs to somebody else.
     return errorCode(thrown) === 'EPERM'
+  }
+}
+
+/** In what /proc counts since the machine was started (USER_HZ, proc_pid_stat(5)). */
+const TICKS_PER_SECOND = 100
+/** What the clock may have been set by since. */
+const CLOCK_MARGIN_MS = 10_000
+
+/** Then it is not the process that wrote the file. False where that cannot be told. */
+function beganAfter(pid: number, path: string): boolean {
+  try {
+    // `4711 (node) S ...`: the name may itself contain blanks and brackets. The twentieth field behind it is the start.
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /s, '')
+      .split(' ')
+    const [, bootSeconds] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
+    const beganMs = 1000 * (Number(bootSeconds) + Number(fields[19]) / TICKS_PER_SECOND)
+    return beganMs > statSync(path).mtimeMs + CLOCK_MARGIN_MS
+  } catch {
+    // Gone by now, or not Linux.
+    return false
   }
 }

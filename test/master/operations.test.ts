@@ -9,6 +9,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { connect, createServer } from 'node:net'
@@ -152,6 +153,14 @@ describe('--pidfile', () => {
     writeFileSync(path, `${process.ppid}\n`)
     expect(() => writePidfile(path)).toThrow(`names process ${process.ppid}, which is running`)
     expect(readFileSync(path, 'utf8')).toBe(`${process.ppid}\n`)
+  })
+
+  test('of a process that began after it was written is replaced: its writer was killed, and the id is taken anew', () => {
+    const path = join(tempDir(), 'tsgi.pid')
+    writeFileSync(path, `${process.ppid}\n`)
+    utimesSync(path, 0, 0)
+    writePidfile(path)
+    expect(readFileSync(path, 'utf8')).toBe(`${process.pid}\n`)
   })
 
   test.each(['4194999\n', ''])('with %j is replaced', (text) => {
