@@ -123,7 +123,7 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
       openServices(run, master, log, services).then(() => {
         run.onListening?.()
         const addresses = listeners.map(({ info }) => `${info.protocol} ${info.address}`)
-        log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) listens on ${addresses.join(', ')}`)
+        log.info({ listeners: addresses }, `tsgi (pid ${process.pid}) is bound to ${addresses.join(', ')}`)
         signals.handOver((command, signal) => master.signal(command, signal))
         master.run()
       }, reject)

@@ -42,6 +42,9 @@ const FOR_THE_MASTER = ['SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SI
 
 type Channel = MessageChannel<MasterMessage, WorkerMessage>
 
+/** The log, or the master, knows why this process ends. */
+let isEndTold = false
+
 function main(): void {
   let worker: Worker | undefined
   let log: Log | undefined
@@ -120,7 +123,13 @@ function main(): void {
     if (process.listenerCount('uncaughtException') > 0) return
     const what =
       origin === 'unhandledRejection' ? 'a rejected promise that nobody handles' : 'an error that nobody catches'
+    isEndTold = true
     log?.error({ err: asError(error) }, `${what} ends this worker`)
+  })
+  process.on('exit', (exitCode) => {
+    const requests = worker?.underWay
+    if (requests === undefined || isEndTold) return
+    log?.error({ exitCode, requests }, 'something in the application ends this worker: process.exit()')
   })
   // Of the access log, most often; where it is this very log that cannot be written, the line is lost like all others.
   onLogFault((message) => log?.error(message))
@@ -190,6 +199,7 @@ function otherMaster(cause: unknown): TsgiError {
 }
 
 function fail(error: Error, channel: Channel): void {
+  isEndTold = true
   const exitCode = error instanceof TsgiError ? error.exitCode : 1
   const stack = stackOf(error)
   channel.send({ kind: 'failed', exitCode, message: error.message, stack }, () => process.exit(exitCode))

@@ -29,6 +29,8 @@ export interface RequestSettings {
 
 /** What an operator may set as REQUEST_ID, `uwsgi_param REQUEST_ID $request_id`: nothing that could forge a log line. */
 const REQUEST_ID = /^[\w.-]{1,128}$/
+/** Of many requests in flight. */
+const MAX_NAMED = 10
 const QUEUE_START = /^(?:t=)?([0-9]{9,10}(?:\.[0-9]+)?)$/
 
 export class Requests {
@@ -51,6 +53,8 @@ export class Requests {
    * at work for them: it was promised no more than so many at once, and a worker that leaves would break off what it does.
    */
   readonly #inFlight = new Chain<Exchange>()
+  /** While the application is called. */
+  #running: Exchange | undefined
   readonly #waiting: (() => void)[] = []
   #serving = false
   #total = 0
@@ -98,6 +102,12 @@ export class Requests {
 
   get inFlight(): number {
     return this.#inFlight.size
+  }
+
+  /** What the application is in this very turn, and the oldest in flight, as the log names them: `GET /report`. */
+  get underWay(): readonly string[] {
+    const exchanges = [this.#running ?? [], this.#inFlight.members().slice(0, MAX_NAMED)].flat()
+    return exchanges.flatMap((exchange) => lineOf(exchange) ?? [])
   }
 
   /** Requests begun since the worker started. */
@@ -157,7 +167,9 @@ export class Requests {
     if (exchange.ended) return
     this.#total++
     this.#begun.add(1)
+    this.#running = exchange
     exchange.run(this.#handler, params)
+    this.#running = undefined
     // What was answered at once is over, and nobody could look for it meanwhile.
     if (exchange.done && !exchange.atWork) return
     exchange.beganMs = monotonicMs()

@@ -258,6 +258,11 @@ export class Worker {
     this.#accessLog?.reopen()
   }
 
+  /** What would break off if the process ended now; undefined where it is about to, and nobody else ends it. */
+  get underWay(): readonly string[] | undefined {
+    return this.#isLeaving ? undefined : this.#requests.underWay
+  }
+
   get #isLeaving(): boolean {
     return this.#phase === 'draining' || this.#phase === 'quitting' || this.#phase === 'left'
   }

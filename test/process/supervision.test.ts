@@ -204,6 +204,20 @@ test('a worker that ends by an error which nobody catches says which in the log'
   )
 })
 
+test.each([
+  ['at once', 'process.exit(7)'],
+  ['later', 'return new Promise(() => setImmediate(() => process.exit(7)))'],
+])(
+  'an application that calls process.exit() %s is told with the requests that this breaks off',
+  async (_when, code) => {
+    const { tsgi, socket, control, deploy } = await deployed(['--workers', '1'])
+    deploy(`export const application = () => { ${code} }`)
+    expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+    await Promise.allSettled([ask(socket)])
+    await tsgi.waitForLog(/"level":"error".*"exitCode":7,"requests":\["GET [^"]+"\].*process\.exit\(\)/)
+  },
+)
+
 const prlimit = findCommand('prlimit')
 
 test.skipIf(prlimit === undefined)('a worker without a descriptor left says so and goes on', async () => {
@@ -363,7 +377,7 @@ test('a SIGHUP from the reading of the configuration on ends nothing', async () 
   const tsgi = await startTsgi({ app: 'app.mjs', cwd, waitUntilReady: false })
   await tsgi.waitForLog(/reading/)
   const again = setInterval(() => tsgi.signal('SIGHUP'), 5)
-  await tsgi.waitForLog(/listens on/).finally(() => clearInterval(again))
+  await tsgi.waitForLog(/is bound to/).finally(() => clearInterval(again))
   await tsgi.waitForLog(/"msg":"ready: 1 worker/)
 })
 
