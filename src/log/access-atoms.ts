@@ -63,7 +63,7 @@ export const ATOMS = table({
   },
   H: { help: 'protocol', field: () => fromVariable('SERVER_PROTOCOL') },
   s: {
-    help: 'status',
+    help: 'status; 0 where the client left before there was one',
     field:
       () =>
       ({ status }) =>

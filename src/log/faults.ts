@@ -37,6 +37,11 @@ function warn(message: string): void {
 
 const ignore = (): void => undefined
 
+const STREAMS: ReadonlyMap<string | number, string> = new Map([
+  [1, 'standard output'],
+  [2, 'standard error'],
+])
+
 /** Of this process, at any time. */
 const broken = new Set<string | number>()
 
@@ -52,7 +57,7 @@ export function tellOnce(target: string | number): (error: Error) => void {
     if (told) return
     told = true
     broken.add(target)
-    warn(`cannot write to the log ${target}, its lines are lost: ${error.message}`)
+    warn(`cannot write to ${STREAMS.get(target) ?? `the log ${target}`}, its lines are lost: ${error.message}`)
   }
 }
 

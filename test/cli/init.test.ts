@@ -133,7 +133,9 @@ describe('the unit for systemd', () => {
 
   test('reloads by the control socket, where there is one: the outcome is that of the command', async () => {
     const { text } = await printed(['systemd', 'app.ts', '--control', '/run/my-shop/control.sock'])
-    expect(text).toMatch(/^ExecReload=\S+ \S+dist\/cli\/main\.js ctl reload --control (?:unix:)?\/run\/my-shop\/control\.sock$/m)
+    expect(text).toMatch(
+      /^ExecReload=\S+ \S+dist\/cli\/main\.js ctl reload --control (?:unix:)?\/run\/my-shop\/control\.sock$/m,
+    )
     expect(verified(text)).toBe('')
     const without = await printed(['systemd', 'app.ts'])
     expect(without.text).toMatch(/^ExecReload=\/bin\/sh -c 'kill -HUP \$\{MAINPID\}'$/m)
