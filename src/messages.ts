@@ -12,8 +12,8 @@ export type MasterMessage =
   | { readonly kind: 'boot'; readonly boot: WorkerBoot }
   /**
    * Stop accepting, serve what is open, hand kept connections over, leave.
-   * `last`: nobody listens or serves after this. The sockets come once more, then `sockets-closed`: not before both may a worker close
-   * its own, with the queue of the kernel empty. Each kept connection closes after its next response.
+   * `last`: nobody listens or serves after this. The sockets come once more, then `sockets-closed`: after both a worker closes its own,
+   * with the queue of the kernel empty, or when half of the grace is over. Each kept connection closes after its next response.
    */
   | { readonly kind: 'drain'; readonly graceMs: number; readonly why: string; readonly last: boolean }
   /** The master has let go of the listening sockets: who closes its copy may be the last to hold one. */

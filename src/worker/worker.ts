@@ -48,7 +48,7 @@ export interface WorkerStart {
 }
 
 /**
- * - `emptying`: the last one to accept takes in what waits in the queues, at its cap too
+ * - `emptying`: the service stops, and this one still accepts, at its cap too, until the queues are empty for good
  * - `quitting`: all is aborted, and what it has open is being closed
  */
 type Phase = 'starting' | 'accepting' | 'full' | 'emptying' | 'draining' | 'quitting' | 'left'
