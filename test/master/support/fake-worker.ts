@@ -6,7 +6,7 @@
 import { readFileSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { MessageChannel } from '../../../src/channel.ts'
-import { parseMasterMessage } from '../../../src/message-schemas.ts'
+import { parseMasterMessage, parseSocketMessage } from '../../../src/message-schemas.ts'
 import type { MasterMessage, WorkerBoot, WorkerMessage } from '../../../src/messages.ts'
 import { adopt, isRawHandle, isRawListener, type RawListener } from '../../../src/worker/raw-handle.ts'
 
@@ -58,7 +58,9 @@ function load(mine: WorkerBoot): void {
   channel.send({ kind: 'want-sockets' })
 }
 
-process.on('message', (_message, handle: unknown) => {
+process.on('message', (message, handle: unknown) => {
+  const about = parseSocketMessage(message)
+  if (about !== undefined && 'arrived' in about) return
   if (!isRawListener(handle)) throw new Error('the master sent no listening handle')
   if (draining) {
     handle.close()
