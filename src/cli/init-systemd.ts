@@ -26,8 +26,8 @@ NotifyAccess=all
 # Restarts the service where no worker has been well for so long. Workers that hang are replaced long before.
 WatchdogSec=${watchdogSeconds(options)}
 TimeoutStartSec=${startSeconds(options)}
-ExecStart=${words.map(quoteUnit).join(' ')}
-${reload(options, program)}
+ExecStart=${commandLine(words)}
+${execReload(options, program)}
 WorkingDirectory=${escapeUnit(startFolder)}
 ${linkedFolder(startFolder)}${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
 # SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
@@ -50,15 +50,14 @@ WantedBy=multi-user.target
 `
 }
 
-function reload({ control }: Options, program: readonly string[]): string {
+function execReload({ control }: Options, program: readonly string[]): string {
   if (control === undefined) {
     return `# Says nothing of the outcome: with --control, \`systemctl reload\` would fail where the new code does not load.
 # (The shell's own kill: a small system has no other.)
 ExecReload=/bin/sh -c 'kill -HUP \${MAINPID}'`
   }
-  const words = [...program, 'ctl', 'reload', '--control', control]
   return `# Waits for the outcome: it fails where the new code does not load, and the old code goes on.
-ExecReload=${words.map(quoteUnit).join(' ')}`
+ExecReload=${commandLine([...program, 'ctl', 'reload', '--control', control])}`
 }
 
 /** Longer than a worker may hang before it is replaced, and its successor may take to load. */
@@ -132,6 +131,8 @@ function linkedFolder(startFolder: string): string {
 function escapeUnit(text: string): string {
   return text.replaceAll('%', '%%')
 }
+
+const commandLine = (words: readonly string[]): string => words.map(quoteUnit).join(' ')
 
 /** systemd.service(5), "Command lines": words with blanks in quotes, $ doubled. */
 function quoteUnit(word: string): string {

@@ -13,6 +13,7 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { asError, errorCode, TsgiError } from '../errors.ts'
+import { processStat } from './process-stat.ts'
 
 /**
  * Writes our id, whole or not at all. A file that a killed master left behind is replaced, also where its id is another process's by now.
@@ -107,23 +108,18 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** In what /proc counts since the machine was started (USER_HZ, proc_pid_stat(5)). */
-const TICKS_PER_SECOND = 100
 /** What the clock may have been set by since. */
 const CLOCK_MARGIN_MS = 10_000
 
 /** Then it is not the process that wrote the file. False where that cannot be told. */
 function beganAfter(pid: number, path: string): boolean {
+  const stat = processStat(pid)
+  if (stat === undefined) return false
   try {
-    // `4711 (node) S ...`: the name may itself contain blanks and brackets. The twentieth field behind it is the start.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
-      .replace(/^.*\) /s, '')
-      .split(' ')
     const [, bootSeconds] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
-    const beganMs = 1000 * (Number(bootSeconds) + Number(fields[19]) / TICKS_PER_SECOND)
-    return beganMs > statSync(path).mtimeMs + CLOCK_MARGIN_MS
+    return 1000 * Number(bootSeconds) + stat.beganMs > statSync(path).mtimeMs + CLOCK_MARGIN_MS
   } catch {
-    // Gone by now, or not Linux.
+    // The file is gone by now.
     return false
   }
 }

@@ -1,12 +1,10 @@
 /** Which processes hold a socket, as far as /proc shows it to this user: whoever cannot bind an address wants to know who has it. */
 
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
+import { type ProcessStat, processStat } from './process-stat.ts'
 
-interface Holder {
+interface Holder extends ProcessStat {
   readonly pid: string
-  readonly parent: string
-  /** The name of its program, never its command line: that may have secrets. */
-  readonly name: string
 }
 
 /**
@@ -26,9 +24,8 @@ function holderOf(pid: string, links: ReadonlySet<string>): readonly Holder[] {
   if (!/^\d+$/.test(pid)) return []
   const folder = `/proc/${pid}/fd`
   if (!entries(folder).some((fd) => links.has(linkAt(`${folder}/${fd}`)))) return []
-  // `4711 (node) S 4710 ...`: the name may itself contain blanks and brackets.
-  const [, name, parent] = /^\d+ \((.*)\) \S (\d+) /s.exec(textAt(`/proc/${pid}/stat`)) ?? []
-  return name === undefined || parent === undefined ? [] : [{ pid, parent, name }]
+  const stat = processStat(pid)
+  return stat === undefined ? [] : [{ pid, ...stat }]
 }
 
 function entries(folder: string): readonly string[] {
@@ -45,15 +42,6 @@ function linkAt(path: string): string {
     return readlinkSync(path)
   } catch {
     // Closed by now.
-    return ''
-  }
-}
-
-function textAt(path: string): string {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    // The process is gone by now.
     return ''
   }
 }

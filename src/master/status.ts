@@ -54,7 +54,7 @@ function rowOf(worker: WorkerView, nowMs: number): WorkerRow {
     requestsTotal: tick?.requestsTotal ?? 0,
     oldestRequestMs: Math.round(tick?.oldestRequestMs ?? 0),
     rssBytes: tick?.rssBytes ?? 0,
-    eventLoopUtilization: isStuck(worker, nowMs) ? 1 : (tick?.eventLoopUtilization ?? 0),
+    eventLoopUtilization: tick?.eventLoopUtilization ?? (isStuck(worker, nowMs) ? 1 : 0),
     retire: worker.retire,
   }
 }

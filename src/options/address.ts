@@ -58,11 +58,14 @@ function fdAddress(digits: string): Address | string {
   return { kind: 'fd', fd }
 }
 
+const MAX_PORT = 65_535
+const aboveMaxPort = (port: number): string => `port ${port} is above ${MAX_PORT}`
+
 function tcpAddress(text: string): Address | string {
   const match = /^(?:\[(?<v6>[^\]]*)\]|(?<name>[^:]*)):(?<port>\d{1,5})$/.exec(text)
   if (match?.groups === undefined) return misreadTcp(text)
   const port = Number(match.groups['port'])
-  if (port > 65_535) return `port ${port} is above 65535`
+  if (port > MAX_PORT) return aboveMaxPort(port)
   const v6 = match.groups['v6']
   if (v6 !== undefined) return isIPv6(v6) ? { kind: 'tcp', host: v6, port } : `${quote(v6)} is no IPv6 address`
   const name = match.groups['name'] ?? ''
@@ -78,9 +81,10 @@ function isIPv4Strict(text: string): boolean {
 }
 
 function misreadTcp(text: string): string {
-  if (/^\d{1,5}$/.test(text) && Number(text) > 65_535) return `port ${text} is above 65535`
-  if (/^\d{1,5}$/.test(text))
+  if (/^\d{1,5}$/.test(text)) {
+    if (Number(text) > MAX_PORT) return aboveMaxPort(Number(text))
     return `${quote(text)} has no host; write 127.0.0.1:${text}, or :${text} for all interfaces`
+  }
   const [, host = '', port = ''] = /^(.*):(\d{1,5})$/.exec(text) ?? []
   // `::1:9000` is an IPv6 address as a whole, too; who writes it means the port.
   if (isIPv6(host)) return `an IPv6 address needs brackets, as in [${host}]:${port}`

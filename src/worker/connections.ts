@@ -70,8 +70,6 @@ export class Connections implements ConnectionHost<Connection> {
   serveHttp: ServeHttp = (socket) => void socket.destroy()
   /** Sends a descriptor to the master, for another worker. @param sent calls back when it is on its way */
   passOn: PassOn = (_handle, _kept, sent) => sent()
-  /** Called when a request has begun, on a kept connection too. */
-  onBegun: () => void = () => undefined
   /** Called when a connection has closed or only lingers: there may be room again, or nothing left to wait for. */
   onSettled: () => void = () => undefined
 
@@ -189,7 +187,6 @@ export class Connections implements ConnectionHost<Connection> {
 
   admit(request: OpenRequest): void {
     this.#requests.admit(request.exchange, request.takeParams())
-    this.onBegun()
   }
 
   /** One check for all connections of this turn: most applications that return a promise are done by then. */

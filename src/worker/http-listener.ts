@@ -45,8 +45,6 @@ export class HttpListener {
   #draining = false
   /** While it drains: idle connections wait for nothing. */
   #closesIdle = false
-  /** Called when a request has begun. */
-  onBegun: () => void = () => undefined
   /** Called when a connection has closed. */
   onClosed: () => void = () => undefined
 
@@ -192,10 +190,7 @@ export class HttpListener {
     }
     const params = variablesOf(request, this.#sources.get(request.socket))
     // node:http is in the middle of what it has read. An application that answers at once must leave nothing unread behind.
-    process.nextTick(() => {
-      this.#requests.admit(exchange, params)
-      this.onBegun()
-    })
+    process.nextTick(() => this.#requests.admit(exchange, params))
   }
 }
 

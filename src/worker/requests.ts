@@ -58,6 +58,8 @@ export class Requests {
   readonly #waiting: (() => void)[] = []
   #serving = false
   #total = 0
+  /** Called when a request has begun, or waits for its turn: there may be no room for another. */
+  onBegun: () => void = () => undefined
   /** Called when a request is over: there may be room again, or nothing left to wait for. */
   onDone: () => void = () => undefined
 
@@ -137,6 +139,7 @@ export class Requests {
     const context = new AsyncResource('TSGI_REQUEST')
     if (this.full) this.#waiting.push(() => context.runInAsyncScope(this.#run, this, exchange, params))
     else context.runInAsyncScope(this.#run, this, exchange, params)
+    this.onBegun()
   }
 
   /** Aborts what has run longer than the request timeout; what has been aborted and runs on loses its place. */

@@ -144,10 +144,9 @@ export class Worker {
       halfCloseAborts: options.halfClose === 'abort',
       closesIdle: options.debug,
     })
-    if (options.maxConcurrency > 0) this.#connections.onBegun = () => this.#letGoWhenFull()
-    this.#http.onBegun = () => this.#letGoWhenFull()
     this.#connections.passOn = passOn
     this.#connections.serveHttp = (socket, head, source) => this.#http.take(socket, head, source)
+    this.#requests.onBegun = () => this.#letGoWhenFull()
     this.#requests.onDone = () => this.#settled()
     this.#connections.onSettled = () => this.#settled()
     this.#http.onClosed = () => this.#settled()
