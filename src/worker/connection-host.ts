@@ -41,7 +41,8 @@ export interface ConnectionHost<Connection> {
   readonly proxyProtocol: boolean
   /** What applications write to `tsgi.errors` goes to the front server too (FCGI_STDERR). */
   readonly passesErrors: boolean
-  protocolError(connection: Connection, error: Error): void
+  /** @param exchange the request that it is about, where its head was read */
+  protocolError(connection: Connection, error: Error, exchange?: Exchange): void
   /** Sends the descriptor away. @param sent tells when it is gone */
   handOver(connection: Connection, handle: RawHandle, highestId: number, sent: () => void): void
   /** Its last response is out: it takes no place of a request any more. */

@@ -228,8 +228,8 @@ export class Connection implements ChainLink<Connection>, TransportEvents, Carri
     return true
   }
 
-  bodyFailed(error: TsgiError): void {
-    this.#host.protocolError(this, error)
+  bodyFailed(request: OpenRequest, error: TsgiError): void {
+    this.#host.protocolError(this, error, request.exchange)
   }
 
   upgrade(request: OpenRequest): Upgraded {

@@ -200,8 +200,8 @@ export class Connections implements ConnectionHost<Connection> {
     })
   }
 
-  protocolError(connection: Connection, error: Error): void {
-    this.#report(connection.listener, error)
+  protocolError(connection: Connection, error: Error, exchange?: Exchange): void {
+    this.#report(connection.listener, error, exchange)
   }
 
   /** A connection that never became one. @param answer in the protocol that the peer speaks */
@@ -212,11 +212,12 @@ export class Connections implements ConnectionHost<Connection> {
     transport.linger(this.#settings.lingerTimeoutMs, 'now')
   }
 
-  #report({ address }: Pick<ListenerInfo, 'address'>, error: Error): void {
+  #report({ address }: Pick<ListenerInfo, 'address'>, error: Error, exchange?: Exchange): void {
     const code = error instanceof TsgiError ? error.code : undefined
     if (code !== undefined) this.#counters.add(`protocolErrors.${code}`)
     this.#say(`${address} ${error.message}`, (suppressed) => {
-      const about = { listener: address, code, ...(suppressed > 0 && { suppressed }) }
+      const request = exchange === undefined ? {} : this.#requests.named(exchange)
+      const about = { listener: address, ...request, code, ...(suppressed > 0 && { suppressed }) }
       if (code === undefined) this.#log.error({ ...about, err: error }, 'a decoder failed: this is a bug in tsgi')
       else this.#log.warn(about, error.message)
     })

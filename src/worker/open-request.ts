@@ -26,7 +26,7 @@ export interface Carrier {
   /** The response broke off. */
   brokeOff(request: OpenRequest): void
   /** The peer does not send the rest of a body. */
-  bodyFailed(error: TsgiError): void
+  bodyFailed(request: OpenRequest, error: TsgiError): void
   /** Hands the socket to the application. */
   upgrade(request: OpenRequest): Upgraded
 }
@@ -105,7 +105,7 @@ export class OpenRequest implements Sink {
     if (this.bodyComplete || this.#bodyFailed) return
     this.#bodyFailed = true
     const error = new TsgiError('TSGI_INPUT_TRUNCATED', why)
-    this.#connection.bodyFailed(error)
+    this.#connection.bodyFailed(this, error)
     this.exchange.input.fail(error)
   }
 

@@ -112,6 +112,11 @@ export class Requests {
     return exchanges.flatMap((exchange) => lineOf(exchange) ?? [])
   }
 
+  /** As a line of the log says which one it is about. */
+  named(exchange: Exchange): { readonly requestId: string; readonly request: string | undefined } {
+    return { requestId: this.#idOf(exchange), request: lineOf(exchange) }
+  }
+
   /** Requests begun since the worker started. */
   get total(): number {
     return this.#total
@@ -227,25 +232,18 @@ export class Requests {
 
   #applicationError(exchange: Exchange, error: unknown): void {
     this.#applicationErrors.add(1)
-    this.#log.error(
-      { err: asError(error), requestId: this.#idOf(exchange), request: lineOf(exchange) },
-      'the application failed',
-    )
+    this.#log.error({ err: asError(error), ...this.named(exchange) }, 'the application failed')
   }
 
   #refused(exchange: Exchange, error: TsgiError): void {
     this.#say(error.message, (suppressed) => {
-      const about = {
-        requestId: this.#idOf(exchange),
-        request: lineOf(exchange),
-        ...(suppressed > 0 && { suppressed }),
-      }
+      const about = { ...this.named(exchange), ...(suppressed > 0 && { suppressed }) }
       this.#log.warn({ ...about, code: error.code }, error.message)
     })
   }
 
   #warn(exchange: Exchange, message: string, error?: unknown): void {
-    const about = { requestId: this.#idOf(exchange), request: lineOf(exchange) }
+    const about = this.named(exchange)
     this.#log.warn(error === undefined ? about : { ...about, err: asError(error) }, message)
   }
 

@@ -93,7 +93,7 @@ describe('a client that', () => {
       expect(letGo.conversation.head).toMatchObject({ status: 400 })
       for (const { id, conversation } of [caught, letGo]) {
         await gateway.over(id)
-        expect(messages(gateway.said(id))).toEqual(['called', 'rejected TSGI_INPUT_TRUNCATED'])
+        expect(messages(gateway.said(id), 'error')).toEqual(['called', 'rejected TSGI_INPUT_TRUNCATED'])
         conversation.leave()
       }
       return from

@@ -126,9 +126,13 @@ export const inputCases: readonly Case[] = [
         else conversation.endSending()
         await gateway.saying(id, /^rejected TSGI_INPUT_TRUNCATED$/)
         expect(await gateway.over(id)).toMatchObject({ aborted: true })
-        expect(messages(gateway.said(id))).toEqual(['called', 'rejected TSGI_INPUT_TRUNCATED'])
+        expect(messages(gateway.said(id), 'error')).toEqual(['called', 'rejected TSGI_INPUT_TRUNCATED'])
         // Said once in a while for each listener, however many do so.
-        if (how === 'half-close') await gateway.logged(/^the connection ended before the request body did$/, before)
+        if (how === 'half-close') {
+          const warning = await gateway.logged(/^the connection ended before the request body did$/, before)
+          expect(warning).toMatchObject({ level: 'warn', code: 'TSGI_INPUT_TRUNCATED', requestId: id })
+          expect(warning['request']).toBe('POST /truncated')
+        }
       }
     },
   },
