@@ -63,6 +63,17 @@ const heartbeatAboveTick: Rule = ({ options, sources }) => {
   return [`${sources.heartbeatTimeoutMs.name}: at least 2 seconds, as workers report once a second; 0 means never`]
 }
 
+/** So often a timer has to fire four times in it. */
+const MIN_TRACED_MS = 100
+
+const hangIsTracedBeforeTheEnd: Rule = ({ options: { traceHangsMs, heartbeatTimeoutMs }, sources }) => {
+  const { name } = sources.traceHangsMs
+  if (traceHangsMs === 0) return []
+  if (traceHangsMs < MIN_TRACED_MS) return [`${name}: at least 0.1 seconds; 0 means never`]
+  if (heartbeatTimeoutMs === 0 || traceHangsMs < heartbeatTimeoutMs) return []
+  return [`${name}: less than --heartbeat-timeout (${heartbeatTimeoutMs / 1000} seconds), which ends the worker`]
+}
+
 const controlIsUnixSocket: Rule = ({ options, sources }) => {
   // Whoever reaches it can stop the server; the mode of a file says who may.
   if (options.control === undefined || options.control.startsWith('unix:')) return []
@@ -87,6 +98,7 @@ const RULES: readonly Rule[] = [
   socketOwnershipNeedsUnixSocket,
   accessLogFileNeedsFormat,
   heartbeatAboveTick,
+  hangIsTracedBeforeTheEnd,
   controlIsUnixSocket,
   tlsIsWhole,
 ]

@@ -227,6 +227,11 @@ export const OPTIONS = {
     '30',
     'Kill a worker whose event loop has not turned for this long. 0: never.',
   ),
+  traceHangsMs: seconds(
+    '--trace-hangs',
+    '0',
+    'Log stack and requests of an event loop that has not turned for this long; costs each worker 9 MB. 0: never.',
+  ),
   readTimeoutMs: seconds(
     '--read-timeout',
     '60',

@@ -22,6 +22,7 @@ import { packageVersion } from '../package-version.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication, startApplication } from './boot.ts'
 import { forgiveEndedRequests } from './ended-requests.ts'
+import { traceHangs } from './hang-trace.ts'
 import { leave } from './leave.ts'
 import { stackOf } from './load/own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
@@ -127,7 +128,7 @@ function main(): void {
     log?.error({ err: asError(error) }, `${what} ends this worker`)
   })
   process.on('exit', (exitCode) => {
-    const requests = worker?.underWay
+    const requests = worker?.atStake
     if (requests === undefined || isEndTold) return
     log?.error({ exitCode, requests }, 'something in the application ends this worker: process.exit()')
   })
@@ -183,6 +184,8 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log, events: Start
       else if ('connection' in about && isRawHandle(handle)) worker.takeConnection(about.connection, handle)
     })
     await startApplication(loaded, log)
+    // From here on only: to load and compile an application takes its time.
+    if (options.traceHangsMs > 0) traceHangs(options.traceHangsMs, log, () => worker.underWay)
     await worker.start()
     channel.send({ kind: 'ready', bootMs: Math.round(monotonicMs() - startedMs), interface: loaded.interface })
     return worker

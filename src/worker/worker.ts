@@ -257,9 +257,15 @@ export class Worker {
     this.#accessLog?.reopen()
   }
 
+  /** As the log names them: the request that runs in this turn, and the oldest in flight. */
+  get underWay(): readonly string[] {
+    return this.#requests.underWay
+  }
+
   /** What would break off if the process ended now; undefined where it is about to, and nobody else ends it. */
-  get underWay(): readonly string[] | undefined {
-    return this.#isLeaving ? undefined : this.#requests.underWay
+  get atStake(): readonly string[] | undefined {
+    if (this.#phase === 'quitting' || this.#phase === 'left') return undefined
+    return this.#phase === 'draining' && this.underWay.length === 0 ? undefined : this.underWay
   }
 
   get #isLeaving(): boolean {

@@ -186,6 +186,9 @@ describe('combinations', () => {
 
   test('a heartbeat cannot be faster than the ticks', () => {
     expect(problems(raw({ heartbeatTimeoutMs: '1' }))[0]).toContain('at least 2 seconds')
+    expect(problems(raw({ traceHangsMs: '0.05' }))).toEqual(['--trace-hangs: at least 0.1 seconds; 0 means never'])
+    expect(problems(raw({ traceHangsMs: '30' }))[0]).toContain('less than --heartbeat-timeout (30 seconds)')
+    expect(problems(raw({ traceHangsMs: '60', heartbeatTimeoutMs: '0' }))).toEqual([])
     expect(problems(raw({ heartbeatTimeoutMs: '0' }))).toEqual([])
   })
 })

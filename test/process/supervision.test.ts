@@ -218,6 +218,24 @@ test.each([
   },
 )
 
+test('one that does so while its worker drains is told with those that it still had', async () => {
+  const { tsgi, socket, app, deploy, control } = await deployed(['--workers', '1'])
+  const word = `${app}.word`
+  deploy(`import { existsSync } from 'node:fs'
+  export const application = (environ) => new Promise(() => {
+    environ['tsgi.errors'].write('it waits\\n')
+    setInterval(() => existsSync('${word}') && process.exit(7), 20)
+  })`)
+  expect(await ctl(control, 'reload')).toMatchObject({ code: 0 })
+  const asked = Promise.allSettled([ask(socket, '/last')])
+  await tsgi.waitForLog(/it waits/)
+  tsgi.signal('SIGTERM')
+  await tsgi.waitForLog(/drains: SIGTERM/)
+  writeFileSync(word, '')
+  await tsgi.waitForLog(/"level":"error".*"exitCode":7,"requests":\["GET \/last"\].*process\.exit\(\)/)
+  await asked
+})
+
 const prlimit = findCommand('prlimit')
 
 test.skipIf(prlimit === undefined)('a worker without a descriptor left says so and goes on', async () => {
