@@ -3,9 +3,9 @@
 import { execFileSync } from 'node:child_process'
 import { once } from 'node:events'
 import { copyFileSync, readFileSync, writeFileSync } from 'node:fs'
-import { connect as connectTcp } from 'node:net'
+import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { beforeAll, expect, test } from 'vitest'
 import { askOver, closed, encodeAsk, type GatewayAsk, readResponse } from '../support/ask-over.ts'
@@ -382,23 +382,40 @@ describeWith(['openssl'], 'a worker that drains', () => {
   test('waits for a handshake that has begun, and serves its request', async () => {
     const { tsgi, ports } = await served()
     const pid = await onlyWorker(tsgi)
-    // The handshake stands still: the connection is the old worker's, but it has said nothing yet.
+    // The handshake stands still: the connection is the old worker's, which has seen the beginning of a hello.
     const tcp = connectTcp(ports.uwsgi, '127.0.0.1')
-    await once(tcp, 'connect')
+    let goOn = (): void => undefined
+    const word = new Promise<void>((resolve) => {
+      goOn = resolve
+    })
+    const socket = connect({ socket: halting(tcp, word), rejectUnauthorized: false })
+    await until('the beginning is out', () => tcp.bytesWritten > 0 && !tcp.connecting && tcp.writableLength === 0)
     // Served after it was accepted, as both are in one queue.
     const probe = connect({ port: ports.uwsgi, host: '127.0.0.1', rejectUnauthorized: false })
     await askOver(probe, { protocol: 'uwsgi', path: '/pid' })
     tsgi.signal('SIGHUP')
     await tsgi.waitForLog(/reloaded: generation 2/)
-    await delay(0)
     expect(isAlive(pid)).toBe(true)
-    const socket = connect({ socket: tcp, rejectUnauthorized: false })
+    goOn()
     const answer = await askOver(socket, { protocol: 'uwsgi', path: '/pid' })
     expect(String(answer.body)).toBe(String(pid))
     await until('the old worker has left', () => !isAlive(pid))
     await tsgi.stop()
   })
 })
+
+/** Of each write five bytes, the head of a TLS record, go through at once and the rest at the word. */
+function halting(tcp: Socket, word: Promise<void>): Duplex {
+  const halted = new Duplex({
+    read: () => undefined,
+    write: (bytes: Buffer, _encoding, done) => {
+      tcp.write(bytes.subarray(0, 5))
+      void word.then(() => tcp.write(bytes.subarray(5), done))
+    },
+  })
+  tcp.on('data', (bytes) => halted.push(bytes)).on('close', () => halted.destroy())
+  return halted
+}
 
 describeWith(['nginx', 'openssl'], 'nginx with suwsgi://', () => {
   test('uploads, downloads and breaks as over a plain socket, and loses no request to a renewed certificate', async () => {
