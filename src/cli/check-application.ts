@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ERRORS, errorCode, TsgiError } from '../errors.ts'
 import { workerEnvironment, workerIdentity } from '../master/privileges.ts'
 import { Sockets } from '../master/sockets.ts'
-import { startWorker, WORKER_MAIN, type WorkerProcess } from '../master/worker-process.ts'
+import { startWorker, type WorkerProcess, workerMain } from '../master/worker-process.ts'
 import type { WorkerMessage } from '../messages.ts'
 import type { Options } from '../options/table.ts'
 import { withCleanEnd } from './clean-end.ts'
@@ -58,7 +58,7 @@ export async function checkApplication(
       if (options.bootTimeoutMs === 0) clearTimeout(late)
       worker = startWorker(
         {
-          main: WORKER_MAIN,
+          main: workerMain(),
           boot: { slot: 1, generation: 1, application, options, listeners: listeners.map(({ info }) => info) },
           environment: workerEnvironment(environment, identity, options),
           cwd: options.chdir,

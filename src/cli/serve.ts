@@ -2,6 +2,7 @@
 
 import { explained, prepareRun } from './application-run.ts'
 import { type Subcommand, VISIBLE_OPTIONS } from './subcommand.ts'
+import { logicalPath } from './working-folder.ts'
 
 export const serve: Subcommand = {
   name: 'serve',
@@ -31,6 +32,8 @@ export const serve: Subcommand = {
     const { application, options, reload } = await prepareRun(invocation)
     // Here, because it costs as much to load as all of `tsgi request`, which health checks start every few seconds.
     const { runMaster } = await import('../master/main.ts')
-    return explained(await runMaster({ application, options, reload }), options)
+    const [, called] = process.argv
+    const program = called === undefined ? undefined : logicalPath(called, invocation.input.cwd)
+    return explained(await runMaster({ application, options, reload, program }), options)
   },
 }

@@ -1,6 +1,7 @@
 /** The folder that the user is in, as the user calls it. */
 
 import { accessSync, constants, statSync } from 'node:fs'
+import { isAbsolute, join, relative } from 'node:path'
 import { TsgiError } from '../errors.ts'
 
 /**
@@ -20,6 +21,12 @@ export function workingFolder(shell: string | undefined): string {
     process.chdir(shell)
     return shell
   }
+}
+
+/** @returns `path` as it is called from `folder`, where it is in the folder that `folder` leads to */
+export function logicalPath(path: string, folder: string): string {
+  const inFolder = relative(process.cwd(), path)
+  return inFolder.startsWith('..') || isAbsolute(inFolder) ? path : join(folder, inFolder)
 }
 
 /** One may be in a folder that one could not enter: `sudo -u` keeps it. */

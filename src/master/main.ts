@@ -15,7 +15,7 @@ import { logFilesOf } from './log-files.ts'
 import { Master } from './master.ts'
 import { openMasterLog } from './master-log.ts'
 import { openServiceNotifier } from './notify.ts'
-import { otherVersion, requireOwnVersion } from './own-files.ts'
+import { OwnFiles } from './own-files.ts'
 import { writePidfile } from './pidfile.ts'
 import { type Identity, workerEnvironment, workerIdentity } from './privileges.ts'
 import type { Setup } from './reloads.ts'
@@ -27,7 +27,7 @@ import { metricsInput, openMetrics, openStats } from './stats-server.ts'
 import { readTlsFiles } from './tls-files.ts'
 import { uwsgiStats } from './uwsgi-stats.ts'
 import { watchSockets } from './watch-sockets.ts'
-import { startWorker, WORKER_MAIN, type WorkerStart } from './worker-process.ts'
+import { startWorker, type WorkerStart, workerMain } from './worker-process.ts'
 
 interface MasterRun {
   /** Absolute path, with `:name` where one was given. */
@@ -35,6 +35,8 @@ interface MasterRun {
   readonly options: Options
   /** Reads the options anew; what it throws fails the reload, and the old ones stay. */
   readonly reload: () => Promise<Reloaded>
+  /** The command line as it was called, which after a deployment may lead to that of another release. */
+  readonly program?: string | undefined
   /** Called once every address is bound. */
   readonly onListening?: () => void
   /** Another module than tsgi's own for the workers to run. */
@@ -73,6 +75,7 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
     })
     closers.push(() => notifier?.close())
     if (options.pidfile !== undefined) closers.push(writePidfile(options.pidfile))
+    const ownFiles = new OwnFiles(run.program)
     const sockets = new Sockets(identity, takeActivatedFds(process.env))
     closers.push(() => sockets.keepOnly([]))
     const listeners = await sockets.bind(options)
@@ -94,13 +97,13 @@ export async function runMaster(run: MasterRun): Promise<Ended> {
           // One that cannot be created keeps the worker from starting, which says so.
           logFiles.tryCreate(setup.options)
           // The place would be empty otherwise, and most versions differ in nothing that the two say to each other.
-          const problem = otherVersion()
+          const problem = ownFiles.otherVersion()
           if (problem !== undefined) log.warn({}, problem)
           return startWorker(workerStart(run, identity, slot, setup, tls.get(setup.options)), events)
         },
         reload: async () => {
           // The old workers go on: nothing is lost by waiting for the restart.
-          requireOwnVersion()
+          ownFiles.requireOwnVersion()
           const renewed = await run.reload()
           tls.set(renewed.options, readTlsFiles(renewed.options))
           await renewServices(services, log)
@@ -142,7 +145,7 @@ function workerStart(
 ): WorkerStart {
   const { generation, options, listeners } = setup
   return {
-    main: run.workerMain ?? WORKER_MAIN,
+    main: run.workerMain ?? workerMain(),
     boot: {
       slot,
       generation,

@@ -47,8 +47,8 @@ export interface WorkerEvents {
 /** A child of the worker may hold the pipe open; the worker is gone all the same. */
 const LAST_WORDS_MS = 250
 
-export const WORKER_MAIN = fileURLToPath(ownModule('worker/main'))
-const BECOME_MAIN = fileURLToPath(ownModule('master/become'))
+export const workerMain = (): string => fileURLToPath(ownModule('worker/main'))
+const becomeMain = (): string => fileURLToPath(ownModule('master/become'))
 
 export class WorkerProcess {
   readonly #child: ChildProcess
@@ -155,7 +155,7 @@ export function startWorker(start: WorkerStart, events: WorkerEvents): WorkerPro
 
 /** For a Node that runs a module of ours as the workers' user. */
 export function nodeArguments(main: string, identity: Identity | undefined): readonly string[] {
-  const script = identity === undefined ? [main] : [BECOME_MAIN, ...becomeArguments(identity), main]
+  const script = identity === undefined ? [main] : [becomeMain(), ...becomeArguments(identity), main]
   return [...inheritedFlags(), ...script]
 }
 
