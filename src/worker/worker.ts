@@ -321,6 +321,8 @@ export class Worker {
     if (this.#phase === 'left') return
     this.#phase = 'left'
     this.#accessLog?.close()
+    // What it did since the last one counts, too.
+    this.#send({ kind: 'tick', tick: this.#measure(monotonicMs()) })
     this.#drained(this.#why)
   }
 
