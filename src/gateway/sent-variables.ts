@@ -226,15 +226,20 @@ export class SentVariables implements RequestVariables {
       // Without --http-chunked-input it drops the body; an application would take it for an empty one.
       return new TsgiError('TSGI_PROTOCOL_LENGTH_REQUIRED', "uWSGI's router does not pass chunked bodies on")
     }
+    const uri = slots[SLOTS.REQUEST_URI] ?? ''
     const path = resolvePath({
       scriptName: slots[SLOTS.SCRIPT_NAME] ?? '',
       pathInfo: slots[SLOTS.PATH_INFO],
-      uri: slots[SLOTS.REQUEST_URI] ?? '',
+      uri,
       documentUri: slots[SLOTS.DOCUMENT_URI] ?? '',
     })
     // RFC 9110 section 9.3.7: the server as a whole, which nothing but OPTIONS can be about.
     if (path === undefined || (path.pathInfo === '*' && method !== 'OPTIONS')) {
       return badRequest('the path neither starts with a slash nor is the * of OPTIONS, or has a NUL')
+    }
+    // RFC 9112 section 3.2 knows none. Node and Caddy leave it in the path, of which a router makes another one without it.
+    if (uri.includes('#') && (path.scriptName + path.pathInfo).includes('#')) {
+      return badRequest('the request target has a fragment')
     }
     const { scriptName, pathInfo } = applyMount(path, mounts)
     this.scriptName = scriptName

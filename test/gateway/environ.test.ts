@@ -76,6 +76,8 @@ describe('what contradicts itself or cannot be sent in a header is a 400:', () =
     ['a query with NUL', { QUERY_STRING: 'a\0b' }],
     ['a path with NUL that is only in REQUEST_URI', { PATH_INFO: '', REQUEST_URI: '/a%00b' }],
     ['a length that is no number', { CONTENT_LENGTH: '1x' }],
+    ['a path with a fragment', { PATH_INFO: '/admin#x', REQUEST_URI: '/admin#x' }],
+    ['a script with a fragment', { SCRIPT_NAME: '/admin#x', PATH_INFO: '/', REQUEST_URI: '/admin#x/' }],
   ])('%s', async (_what, params) => {
     expect((await see({ PATH_INFO: '/', ...params })).status).toBe(400)
   })
@@ -105,6 +107,13 @@ describe('what contradicts itself or cannot be sent in a header is a 400:', () =
 
 test.each(['a.example', 'A_b.example:8080', '[::1]:80', '', 'caf\xc3\xa9', 'a%20b'])('%j is a Host', async (host) => {
   expect((await see({ PATH_INFO: '/', HTTP_HOST: host })).environ['HTTP_HOST']).toBe(host)
+})
+
+test.each([
+  ['/admin', '/admin#x'],
+  ['/a#b', '/a%23b'],
+])('%j is the path of %j', async (PATH_INFO, REQUEST_URI) => {
+  expect((await see({ PATH_INFO, REQUEST_URI })).environ['PATH_INFO']).toBe(PATH_INFO)
 })
 
 test('a line break in what is no header is data: a path may have one', async () => {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { inspect } from 'node:util'
-import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
 import { fromFetch } from '../../src/interfaces/convert.ts'
@@ -246,8 +246,8 @@ test('URLs are those of the platform, parsed or not', () => {
     'a.example:8080',
     'a.example:80',
     '127.0.0.1',
-    '010.1.1.1',
     '[::1]:8000',
+    '[0:0::1]',
     'xn--a',
   ]
   const targets = ['/', '/a/b?c=d', '/a/../b', '/%2e%2e/x', '//b/c', '/a b', '/ä', "/it's", '/?a=b#c', '/a|b', '/a"b']
@@ -260,6 +260,14 @@ test('URLs are those of the platform, parsed or not', () => {
     }
   }
 })
+
+test.each(['%61dmin.example', 'admin%2eexample', 'ad\xadmin.example', '010.1.1.1', '0x7f.1:8000', '2130706433'])(
+  'a host of which URL would make another one is a 400: %j',
+  (host) => {
+    const of = () => requestUrl({ scheme: 'http', host, target: '/', get: () => undefined })
+    expect(of).toThrow(expect.objectContaining({ code: 'TSGI_CLIENT_BAD_URL' }))
+  },
+)
 
 test.each([
   ['/a\\..\\admin?b\\c', 'http://a.example/a%5C..%5Cadmin?b\\c'],
@@ -609,8 +617,9 @@ test('CONNECT and TRACK, which no Request can name, are 405', async () => {
 
 describe('what fetch gave is sent on as it is read:', () => {
   const answers: Readonly<Record<string, readonly [coding: string, body: Buffer]>> = {
-    '/gzip': ['gzip', gzipSync('plain text')],
-    '/two': ['deflate, br', brotliCompressSync(deflateSync('plain text'))],
+    '/gzip': ['gzip', zlib.gzipSync('plain text')],
+    '/two': ['deflate, br', zlib.brotliCompressSync(zlib.deflateSync('plain text'))],
+    '/zstd': ['zstd', 'zstdCompressSync' in zlib ? zlib.zstdCompressSync('plain text') : Buffer.alloc(0)],
     '/other': ['rot13', Buffer.from('plain text')],
   }
   const upstream = createServer((request, response) => {
@@ -649,13 +658,23 @@ describe('what fetch gave is sent on as it is read:', () => {
     expect(text).toBe('the body')
   })
 
+  test.runIf('zstdCompressSync' in zlib)(
+    'of Zstandard what this Node undoes is not named, and else it stays',
+    async () => {
+      const { body, text, headers } = await ask(() => fetch(urlOf('/zstd')))
+      const coding = headers.find(([name]) => name === 'content-encoding')?.[1]
+      if (coding === undefined) expect(text).toBe('plain text')
+      else expect([coding, Buffer.from(body)]).toEqual(answers['/zstd'])
+    },
+  )
+
   test('a coding that fetch does not undo stays', async () => {
     const { text, headers } = await ask(() => fetch(urlOf('/other')))
     expect([text, headers.find(([name]) => name === 'content-encoding')?.[1]]).toEqual(['plain text', 'rot13'])
   })
 
   test('the headers of a Response that the application made are its own', async () => {
-    const encoded = gzipSync('x')
+    const encoded = zlib.gzipSync('x')
     const { body, headers } = await ask(() => new NativeResponse(encoded, { headers: { 'content-encoding': 'gzip' } }))
     expect([Buffer.from(body), headers[0]]).toEqual([encoded, ['content-encoding', 'gzip']])
   })

@@ -21,8 +21,8 @@ const PUNYCODE = /(?:^|\.)xn--/
 type Named = Pick<RequestVariables, 'scheme' | 'host' | 'target' | 'get'>
 
 /**
- * @throws TsgiError TSGI_CLIENT_BAD_URL where Host and target make no URL, or one of another path than PATH_INFO: clients send what they like. An application that lets it
- * pass answers 400 with it, and nothing is logged.
+ * @throws TsgiError TSGI_CLIENT_BAD_URL where Host and target make no URL, or one of another host or of another path than PATH_INFO:
+ * clients send what they like. An application that lets it pass answers 400 with it, and nothing is logged.
  */
 export function requestUrl(variables: Named): string {
   const { scheme, target } = variables
@@ -35,14 +35,29 @@ export function requestUrl(variables: Named): string {
   }
   // What the client names as the origin does not count: the front server decides on scheme and host.
   const path = withoutOrigin(target)
+  const url = parsed(`${scheme}://${host}${path.startsWith('/') ? '' : '/'}${literal(path)}`, host, target)
+  if (!isSameHost(url.hostname, host)) {
+    throw new TsgiError('TSGI_CLIENT_BAD_URL', `a URL has ${url.hostname} for the host ${describe(host)}`)
+  }
+  return url.href
+}
+
+function parsed(text: string, host: string, target: string): URL {
   try {
-    return new URL(`${scheme}://${host}${path.startsWith('/') ? '' : '/'}${literal(path)}`).href
+    return new URL(text)
   } catch (error) {
     throw new TsgiError('TSGI_CLIENT_BAD_URL', `${describe(host)} and ${describe(target)} make no URL`, {
       cause: error,
     })
   }
 }
+
+/**
+ * Of `%61dmin.example` and `0x7f.1` URL makes the names that nobody before the application has seen: a front server or a middleware
+ * that goes by the host would be passed by. Of an IPv6 address it makes the shortest form, and there is no other host that it could be.
+ */
+const isSameHost = (hostname: string, host: string): boolean =>
+  hostname.startsWith('[') || hostname === host.replace(/:\d*$/, '').toLowerCase()
 
 /**
  * URL takes a backslash for a slash, and what follows it for a segment that may lead up: of `/a\..\admin`, which a front server takes

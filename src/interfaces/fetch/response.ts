@@ -41,9 +41,16 @@ export function sendResponse(
   return sendStream(body, status, headers, source, startResponse)
 }
 
-/** What Node's fetch undoes. */
-const UNDONE = /^(?:\s*(?:gzip|x-gzip|deflate|br)\s*(?:,|$))+$/i
+/** What Node's fetch undoes; Zstandard since undici 7.11 (nodejs/undici#4238). */
+const UNDONE = undoesZstd(process.versions['undici'])
+  ? /^(?:\s*(?:gzip|x-gzip|deflate|br|zstd)\s*(?:,|$))+$/i
+  : /^(?:\s*(?:gzip|x-gzip|deflate|br)\s*(?:,|$))+$/i
 const OF_CODING = new Set(['content-encoding', 'content-length'])
+
+function undoesZstd(undici = '0'): boolean {
+  const [major = 0, minor = 0] = undici.split('.').map(Number)
+  return major > 7 || (major === 7 && minor >= 11)
+}
 
 /**
  * What `fetch` gave has the decoded body below the headers of the encoded one (Fetch standard, "handle content codings"): sent on
