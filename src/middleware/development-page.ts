@@ -32,7 +32,7 @@ ${parts.join('\n')}
 }
 
 async function errorPart(error: Error, index: number): Promise<string> {
-  const frames = parseStack(error.stack ?? '')
+  const frames = parseStack(error)
   const where = frames.find(({ own }) => own) ?? frames[0]
   const title = `${index === 0 ? '' : 'Caused by '}${error.name}: ${error.message}`
   return `<section>

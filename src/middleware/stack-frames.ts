@@ -1,6 +1,6 @@
 /** A stack as V8 writes it -> places in files, and the source around the one that counts. */
 
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 export interface StackFrame {
@@ -21,8 +21,11 @@ interface CodeLine {
 
 const FRAME = /^\s*at (?:(.+?) \()?((?:file:\/\/|\/|[A-Za-z]:\\|node:)[^()]*?):(\d+):(\d+)\)?$/
 
-export function parseStack(stack: string): StackFrame[] {
-  return stack.split('\n').flatMap((text) => {
+/** What stands in the message is no frame, however much it looks like one: it may be what a client sent. */
+export function parseStack({ stack = '', message }: Error): StackFrame[] {
+  const at = stack.indexOf(message)
+  const frames = at < 0 ? stack : stack.slice(at + message.length)
+  return frames.split('\n').flatMap((text) => {
     const [, name = '', place, line, column] = FRAME.exec(text) ?? []
     if (place === undefined) return []
     const file = place.startsWith('file:') ? pathOf(place) : place
@@ -31,15 +34,26 @@ export function parseStack(stack: string): StackFrame[] {
   })
 }
 
+/** Nothing else is shown, whatever a stack names: an application may have put together one of its own. */
+const SOURCE = /\.[cm]?[jt]sx?$/
+const MAX_SOURCE_BYTES = 16 * 1024 * 1024
+
 /** The lines around a place; none where the file cannot be read, which is no reason for a second error. */
 export async function codeAround({ file, line }: StackFrame, reach = 5): Promise<CodeLine[]> {
-  const source = await readFile(file, 'utf8').catch(() => '')
+  const source = await readSource(file).catch(() => '')
   return source
     .split('\n')
     .slice(0, line + reach)
     .map((text, index) => ({ number: index + 1, text, marked: index + 1 === line }))
     .slice(Math.max(0, line - 1 - reach))
     .filter(() => source !== '')
+}
+
+async function readSource(file: string): Promise<string> {
+  if (!SOURCE.test(file)) return ''
+  const status = await stat(file)
+  // A pipe would be waited for, without end.
+  return status.isFile() && status.size <= MAX_SOURCE_BYTES ? readFile(file, 'utf8') : ''
 }
 
 function pathOf(url: string): string {

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -8,6 +10,7 @@ import { requestInMemory } from '../../src/gateway/memory.ts'
 import { errorPage } from '../../src/middleware/error-page.ts'
 import { headerOf } from '../../src/middleware/head.ts'
 import { fileWrapper } from '../../src/worker/file-wrapper.ts'
+import { tempDir } from '../support/temp-dir.ts'
 
 const throwing =
   (error: unknown): Application =>
@@ -152,6 +155,25 @@ describe('the error page in development', () => {
     expect(text).not.toContain('s3cret')
     expect(text).toContain('<th>HTTP_X_PLAIN</th><td>café &#60;i&#62;</td>')
     expect(text).toContain('token=(masked)&#38;page=2')
+  })
+
+  test.each([
+    ['stands in the message', (error: Error) => error],
+    [
+      'stood in the message that the error was made with',
+      (error: Error) => Object.assign(error, { message: 'not found' }),
+    ],
+  ])('no file is read of a place that %s', async (_what, made) => {
+    const folder = tempDir('tsgi-page-')
+    const [secret, pipe] = [join(folder, 'secret'), join(folder, 'pipe.js')]
+    const content = randomUUID()
+    writeFileSync(secret, content)
+    execFileSync('mkfifo', [pipe])
+    for (const place of [secret, pipe]) {
+      const error = made(new Error(`no such article: x\n    at x (${place}:1:1)`))
+      const { text } = await requestInMemory(errorPage(throwing(error), { development: true }), { headers: HTML })
+      expect(text).not.toContain(content)
+    }
   })
 
   test('a file that is gone is no second error', async () => {
