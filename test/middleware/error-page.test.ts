@@ -161,7 +161,7 @@ describe('the error page in development', () => {
     ['stands in the message', (error: Error) => error],
     [
       'stood in the message that the error was made with',
-      (error: Error) => Object.assign(error, { message: 'not found' }),
+      (error: Error) => Object.assign(error, { stack: error.stack, message: 'not found' }),
     ],
   ])('no file is read of a place that %s', async (_what, made) => {
     const folder = tempDir('tsgi-page-')
