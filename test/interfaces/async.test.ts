@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import type { Application } from '../../src/application.ts'
 import { answerInMemory, type MemoryRequest, requestInMemory } from '../../src/gateway/memory.ts'
@@ -187,6 +188,45 @@ describe('http', () => {
       { signal: leave.signal },
     )
     await expect.poll(() => reason).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
+  })
+
+  describe('an application that throws after the client has left is done with its request, and', () => {
+    const throwing = async (thrownFor: (signal: AbortSignal) => unknown) => {
+      const leave = new AbortController()
+      let returned: unknown
+      const app = fromAsync(
+        asyncApp({
+          http: async ({ signal }, _receive, send) => {
+            await send({ type: 'http.response.start', status: 200 })
+            await send({ type: 'http.response.body', body: bytes('part'), moreBody: true })
+            setImmediate(() => leave.abort())
+            await once(signal, 'abort')
+            throw thrownFor(signal)
+          },
+        }),
+      )
+      const seen: Application = (environ, startResponse) => {
+        const body = app(environ, startResponse)
+        returned = body
+        return body
+      }
+      const { warnings } = await requestInMemory(seen, { signal: leave.signal })
+      const settled = await Promise.resolve(returned).catch((error: unknown) => error)
+      return { settled, warnings: warnings.join() }
+    }
+
+    test.each<[string, (signal: AbortSignal) => unknown]>([
+      ['the reason', ({ reason }) => reason],
+      ['an error that has the reason as its cause', ({ reason }) => new Error('wrapped', { cause: reason })],
+      ['an AbortError', () => new DOMException('aborted', 'AbortError')],
+    ])('%s is not logged', async (_name, thrownFor) => {
+      expect(await throwing(thrownFor)).toMatchObject({ settled: expect.any(Error), warnings: '' })
+    })
+
+    test('any other error is', async () => {
+      const error = new TypeError('a mistake')
+      expect(await throwing(() => error)).toEqual({ settled: error, warnings: expect.stringContaining('a mistake') })
+    })
   })
 
   test('what fails after the response is logged and changes nothing', async () => {

@@ -1,4 +1,4 @@
-import { asError, isError } from '../../errors.ts'
+import { asError, causes, isError } from '../../errors.ts'
 
 /**
  * What `send` gives to an application. Where the client has left nobody needs to wait for it: a broadcast to many waits for none,
@@ -21,4 +21,13 @@ export const isClientDisconnected = (error: unknown): boolean => isError(error) 
 
 export function clientDisconnected(): Error {
   return Object.assign(new Error('the WebSocket is closed'), { name: NAME })
+}
+
+/**
+ * Whether an application threw `error` only because `signal` was aborted: its reason, what a library made of that, or the AbortError
+ * of what was given the signal.
+ */
+export function followsFrom(signal: AbortSignal, error: unknown): boolean {
+  if (error === signal.reason) return true
+  return signal.aborted && causes(error).some((cause) => cause === signal.reason || cause.name === 'AbortError')
 }

@@ -5,7 +5,7 @@ import { asError, describe, TsgiError } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
 import { statusLine } from '../status-line.ts'
-import { mayGoUnheard } from './client-left.ts'
+import { followsFrom, mayGoUnheard } from './client-left.ts'
 import type { AsyncApp, HttpScope, Messages } from './types.ts'
 
 type Received = Messages['http']['receive']
@@ -179,12 +179,14 @@ class AsyncResponse {
     this.#body.reject(this.#bodyFailure ?? new Error(`the application returned ${missing}`))
   }
 
-  /** @throws the application's error where the response is out already: it is logged and changes nothing */
+  /** @throws the application's error where no response can tell of it any more: it is logged and changes nothing */
   failed(error: unknown): void {
-    const isLeaving = this.#hasLeft && error === this.#source.signal().reason
-    if ((this.#isDone || this.#hasLeft) && !isLeaving) throw asError(error)
+    const isOver = this.#isDone || this.#hasLeft
+    const isLeaving = this.#hasLeft && followsFrom(this.#source.signal(), error)
     this.#end()
+    // Also where nobody waits for a response: the request counts as at work until this is settled.
     this.#body.reject(error)
+    if (isOver && !isLeaving) throw asError(error)
   }
 
   #sendBody(chunk: Uint8Array, isMore: boolean): Promise<void> | undefined {
