@@ -90,6 +90,11 @@ export function clientLeft(): TsgiError {
   return new TsgiError('TSGI_CLIENT_DISCONNECTED', 'the client left')
 }
 
+/** @param signal of the outer interface, which takes its reason for the client's leaving and anything else for a failure */
+export function brokenOff(signal: AbortSignal): unknown {
+  return signal.aborted ? signal.reason : new Error('the response broke off')
+}
+
 function extensionsOf(
   wrapper: Environ['tsgi.file_wrapper'],
   state: Environ['tsgi.state'],

@@ -6,14 +6,14 @@ import type { Exchange } from '../gateway/exchange.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
 import { type AsyncApp, asyncApp, type Receive, type Send } from './async/types.ts'
-import { clientLeft, createExchange, type EmbeddedOptions, paramsOfEnviron } from './embedded.ts'
+import { brokenOff, clientLeft, createExchange, type EmbeddedOptions, paramsOfEnviron } from './embedded.ts'
 
 export function toAsync(application: Application, options: EmbeddedOptions = {}): AsyncApp {
   const handler = applicationHandler(application)
   return asyncApp({
     http: (scope, receive, send) =>
       new Promise((resolve, reject) => {
-        const sink = new AsyncSink(send, resolve, reject)
+        const sink = new AsyncSink(send, scope.signal, resolve, reject)
         // What an outer layer changed in the scope, it changed in the environ as well, or the application does not see it.
         const exchange = createExchange(sink, options, scope.environ, scope.state)
         const leave = (): void => exchange.abort(clientLeft())
@@ -49,6 +49,7 @@ async function feed(receive: Receive<'http'>, exchange: Exchange, sink: AsyncSin
 /** Messages go out one after the other, in order; what waits for them waits for the last. */
 class AsyncSink implements Sink {
   readonly #send: Send<'http'>
+  readonly #signal: AbortSignal
   readonly #resolve: () => void
   readonly #reject: (error: unknown) => void
   #sent: Promise<void> = Promise.resolve()
@@ -59,8 +60,9 @@ class AsyncSink implements Sink {
   readonly earlyHints = undefined
   wanted: Promise<void> = Promise.resolve()
 
-  constructor(send: Send<'http'>, resolve: () => void, reject: (error: unknown) => void) {
+  constructor(send: Send<'http'>, signal: AbortSignal, resolve: () => void, reject: (error: unknown) => void) {
     this.#send = send
+    this.#signal = signal
     this.#resolve = resolve
     this.#reject = reject
   }
@@ -81,7 +83,7 @@ class AsyncSink implements Sink {
   }
 
   abort(): void {
-    this.#reject(new Error('the response broke off'))
+    this.#reject(brokenOff(this.#signal))
   }
 
   get saturated(): boolean {

@@ -4,7 +4,7 @@ import type { Application, HeaderList } from '../application.ts'
 import type { Exchange } from '../gateway/exchange.ts'
 import { applicationHandler } from '../gateway/request-source.ts'
 import type { Sink } from '../gateway/sink.ts'
-import { clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
+import { brokenOff, clientLeft, createExchange, type EmbeddedOptions, paramsOf } from './embedded.ts'
 import type { FetchEnv } from './fetch/fetch.ts'
 
 export function toFetch(
@@ -15,7 +15,7 @@ export function toFetch(
   return (request, env) =>
     new Promise((resolve, reject) => {
       const url = new URL(request.url)
-      const sink = new FetchSink(resolve, reject)
+      const sink = new FetchSink(request.signal, resolve, reject)
       const exchange = createExchange(sink, options, env?.environ)
       sink.exchange = exchange
       const leave = (): void => exchange.abort(clientLeft())
@@ -58,6 +58,7 @@ async function feed(body: ReadableStream<Uint8Array>, exchange: Exchange, sink: 
 
 class FetchSink implements Sink {
   exchange: Exchange | undefined
+  readonly #signal: AbortSignal
   readonly #resolve: (response: Response) => void
   readonly #reject: (error: unknown) => void
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined
@@ -69,7 +70,8 @@ class FetchSink implements Sink {
   /** Settled while the application wants more of the request body. */
   wanted: Promise<void> = Promise.resolve()
 
-  constructor(resolve: (response: Response) => void, reject: (error: unknown) => void) {
+  constructor(signal: AbortSignal, resolve: (response: Response) => void, reject: (error: unknown) => void) {
+    this.#signal = signal
     this.#resolve = resolve
     this.#reject = reject
   }
@@ -93,7 +95,7 @@ class FetchSink implements Sink {
   }
 
   abort(): void {
-    const error = new Error('the response broke off')
+    const error = brokenOff(this.#signal)
     this.#controller?.error(error)
     this.#controller = undefined
     this.#wakeWriter?.()

@@ -243,6 +243,56 @@ test('a client that left before the application was called has left', async () =
   expect(reasons).toMatchObject(Array(3).fill({ code: 'TSGI_CLIENT_DISCONNECTED' }))
 })
 
+/** Its head and a part are out. */
+const streaming =
+  (next: (environ: Environ) => Promise<unknown>): Application =>
+  (environ, startResponse) => {
+    startResponse('200 OK', [])
+    return (async function* () {
+      yield Buffer.from('part')
+      await next(environ)
+    })()
+  }
+
+describe('a response that breaks off', () => {
+  const idle = ({ 'tsgi.signal': signal }: Environ) => once(signal, 'abort')
+
+  test.each([
+    ['before its head', leaving(() => undefined)],
+    ['after its head', streaming(idle)],
+  ])('because the client leaves, %s, is no failure to an outer interface', async (_name, application) => {
+    const leave = new AbortController()
+    const called: Application = (environ, startResponse) => {
+      setImmediate(() => leave.abort())
+      return application(environ, startResponse)
+    }
+    const { errors, warnings } = await requestInMemory(fromAsync(toAsync(called)), { signal: leave.signal })
+    expect([errors, warnings]).toEqual([[], []])
+  })
+
+  test('because the client leaves has the reason of the signal', async () => {
+    const leave = new AbortController()
+    const { signal } = leave
+    const waiting = toFetch(leaving(() => undefined))(new Request('http://a.example/', { signal }))
+    const response = await toFetch(streaming(idle))(new Request('http://a.example/', { signal }))
+    const reason = new Error('enough')
+    leave.abort(reason)
+    await expect(waiting).rejects.toBe(reason)
+    await expect(response.text()).rejects.toBe(reason)
+  })
+
+  test('because the application failed says so', async () => {
+    const fails = async (): Promise<never> => {
+      throw new Error('midway')
+    }
+    const failing = streaming(fails)
+    const response = await toFetch(failing, { onError: () => undefined })(new Request('http://a.example/'))
+    await expect(response.text()).rejects.toThrow('the response broke off')
+    const outer = await requestInMemory(fromAsync(toAsync(failing, { onError: () => undefined })))
+    expect(outer).toMatchObject({ complete: false, errors: [new Error('the response broke off')] })
+  })
+})
+
 test('names of headers that only look like another’s are not passed on', async () => {
   const seen: Environ[] = []
   const saying: Application = async (environ, startResponse) => {
