@@ -43,14 +43,26 @@ export function toFetch(
 
 async function feed(body: ReadableStream<Uint8Array>, exchange: Exchange, sink: FetchSink): Promise<void> {
   const reader = body.getReader()
+  const stop = (): void => {
+    // Its own failure to stop changes nothing for a response that is out.
+    reader.cancel().catch(() => undefined)
+  }
+  if (exchange.ended) {
+    stop()
+    return
+  }
+  // A read may be pending for as long as the client likes.
+  exchange.after(stop)
   try {
-    while (true) {
+    while (!exchange.ended) {
       await sink.wanted
       const result = await reader.read()
-      if (result.done) break
+      if (result.done) {
+        exchange.input.end()
+        return
+      }
       exchange.input.push(result.value)
     }
-    exchange.input.end()
   } catch (error) {
     exchange.input.fail(error)
   }

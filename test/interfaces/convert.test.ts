@@ -293,6 +293,40 @@ describe('a response that breaks off', () => {
   })
 })
 
+describe('a request body that goes on after its response is let go', () => {
+  const answer: Application = (_environ, startResponse) => {
+    startResponse('200 OK', [])
+    return [Buffer.from('enough')]
+  }
+  const readsFirst: Application = async (environ, startResponse) => {
+    const chunks = environ['tsgi.input'][Symbol.asyncIterator]()
+    await chunks.next()
+    return answer(environ, startResponse)
+  }
+  type Pull = (controller: ReadableStreamDefaultController) => Promise<void>
+  const endless: Pull = async (controller) => {
+    await new Promise((resolve) => setImmediate(resolve))
+    controller.enqueue(Buffer.from('more'))
+  }
+  const silent: Pull = () => new Promise(() => undefined)
+
+  test.each<[string, Application, Pull]>([
+    ['that nobody reads', answer, endless],
+    ['that was read from', readsFirst, endless],
+    ['of which the next piece does not come', readsFirst, silent],
+  ])('%s', async (_name, application, pull) => {
+    const start = (controller: ReadableStreamDefaultController): void => controller.enqueue(Buffer.from('first'))
+    let told = (): void => undefined
+    const cancelled = new Promise<void>((resolve) => {
+      told = resolve
+    })
+    const body = new ReadableStream({ start, pull, cancel: () => told() }, { highWaterMark: 0 })
+    const request = new Request('http://a.example/', { method: 'POST', body, duplex: 'half' })
+    expect(await (await toFetch(application)(request)).text()).toBe('enough')
+    await cancelled
+  })
+})
+
 test('names of headers that only look like another’s are not passed on', async () => {
   const seen: Environ[] = []
   const saying: Application = async (environ, startResponse) => {
