@@ -164,6 +164,27 @@ describe('http', () => {
     expect(problems.length).toBe(5)
   })
 
+  describe('a start that was refused', () => {
+    const refused = { type: 'http.response.start', status: 200, headers: [['x-a', 'two\nlines']] } as const
+
+    test('can be followed by the page that tells of it', async () => {
+      const response = await ask(async (_scope, _receive, send) => {
+        await expect(send(refused)).rejects.toMatchObject({ code: 'TSGI_APP_BAD_HEADER' })
+        await send({ type: 'http.response.start', status: 500, headers: [['x-page', 'own']] })
+        await send({ type: 'http.response.body', body: bytes('sorry') })
+      })
+      expect(response).toMatchObject({ status: 500, text: 'sorry', errors: [], complete: true })
+      expect(response.headers).toContainEqual(['x-page', 'own'])
+    })
+
+    test('is told for what it is where the next is refused as well', async () => {
+      const response = await ask(async (_scope, _receive, send) => {
+        await send(refused).catch(() => send(refused))
+      })
+      expect(response).toMatchObject({ status: 500, errors: [{ code: 'TSGI_APP_BAD_HEADER' }] })
+    })
+  })
+
   test('returning too early is an error: 500 before the head, a broken response after it', async () => {
     expect((await ask(async () => undefined)).status).toBe(500)
     const broken = await ask(async (_scope, _receive, send) => {

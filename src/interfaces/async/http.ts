@@ -1,6 +1,6 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
-import type { Body, StartResponse, Write } from '../../application.ts'
+import type { Body, HeaderList, StartResponse, Write } from '../../application.ts'
 import { asError, describe, TsgiError } from '../../errors.ts'
 import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
@@ -117,6 +117,8 @@ class AsyncResponse {
   #write: Write | undefined
   #isDone = false
   #hasLeft = false
+  /** Why the last start was refused: what comes in its place is the application's error page. */
+  #refusal: unknown
   /** Why no more of the request body comes. */
   #bodyFailure: unknown
 
@@ -143,7 +145,7 @@ class AsyncResponse {
     switch (message.type) {
       case 'http.response.start':
         if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
-        this.#write = this.#startResponse(statusLine(message.status), withoutHopByHop(message.headers ?? []))
+        this.#start(message.status, message.headers ?? [])
         return
       case 'http.response.body':
         return this.#sendBody(message.body ?? EMPTY, message.moreBody === true)
@@ -187,6 +189,15 @@ class AsyncResponse {
     // Also where nobody waits for a response: the request counts as at work until this is settled.
     this.#body.reject(error)
     if (isOver && !isLeaving) throw asError(error)
+  }
+
+  #start(status: number, headers: HeaderList): void {
+    try {
+      this.#write = this.#startResponse(statusLine(status), withoutHopByHop(headers), this.#refusal)
+    } catch (error) {
+      this.#refusal = error
+      throw error
+    }
   }
 
   #sendBody(chunk: Uint8Array, isMore: boolean): Promise<void> | undefined {
