@@ -8,6 +8,7 @@ import { checkClosing } from '../../src/interfaces/async/websocket-handshake.ts'
 import { fromAsync } from '../../src/interfaces/convert.ts'
 import { toAsync } from '../../src/interfaces/to-async.ts'
 import { limitBody } from '../../src/middleware/limits.ts'
+import { fileWrapper } from '../../src/worker/file-wrapper.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const unexpected = (error: Error): never => {
@@ -183,6 +184,17 @@ describe('http', () => {
       })
       expect(response).toMatchObject({ status: 500, errors: [{ code: 'TSGI_APP_BAD_HEADER' }] })
     })
+  })
+
+  test('a file that was refused is not the response yet', async () => {
+    const http: Handlers['http'] = async (_scope, _receive, send) => {
+      await send({ type: 'http.response.start', status: 200 })
+      await expect(send({ type: 'http.response.file', path: 'x', start: -1 })).rejects.toThrow(RangeError)
+      await send({ type: 'http.response.body', body: bytes('no such part') })
+    }
+    const app = fromAsync(asyncApp({ http }))
+    const response = await requestInMemory(app, {}, { extensions: [['tsgi.file_wrapper', fileWrapper]] })
+    expect(response).toMatchObject({ text: 'no such part', errors: [], warnings: [] })
   })
 
   test('returning too early is an error: 500 before the head, a broken response after it', async () => {

@@ -213,8 +213,9 @@ class AsyncResponse {
     this.#checkStarted('http.response.file')
     const wrap = this.#source.environ['tsgi.file_wrapper']
     if (wrap === undefined) throw new Error('http.response.file: this server does not have the extension')
+    const body = wrap({ path, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) })
     this.#end()
-    this.#body.resolve(wrap({ path, ...(start === undefined ? {} : { start }), ...(end === undefined ? {} : { end }) }))
+    this.#body.resolve(body)
   }
 
   #checkStarted(type: string): Write {
