@@ -29,7 +29,7 @@ TimeoutStartSec=${startSeconds(options)}
 ExecStart=${commandLine(words)}
 ${execReload(options, program)}
 WorkingDirectory=${escapeUnit(startFolder)}
-${linkedFolder(startFolder)}${runtimeFolders(target)}${accounts(options)}${capabilities(target)}
+${linkedFolder(startFolder)}${ownFolders(target)}${accounts(options)}${capabilities(target)}
 # SIGTERM goes to the master, which drains its workers; what is left after the graceful timeout is killed.
 KillMode=mixed
 TimeoutStopSec=${stopSeconds}
@@ -80,17 +80,28 @@ function madeFiles({ listener, options }: InitTarget): string[] {
   ]
 }
 
-/** systemd makes /run/NAME at each start, owned by the user, and removes it after the stop. */
-function runtimeFolders(target: InitTarget): string {
-  const folders = [...new Set(madeFiles(target).map((path) => dirname(path)))]
-  const below = folders.flatMap((folder) => /^(?:\/var)?\/run\/(.+)$/.exec(folder)?.[1] ?? [])
-  const note = folders.some((folder) => /^(?:\/var)?\/run$/.test(folder))
-    ? '# Only root makes files in /run itself: choose paths in a folder below it, which this unit then makes.\n'
-    : ''
-  if (below.length === 0) return note
-  // Where it is root's, the front server passes by the bits of the others.
-  const mode = target.options.user === undefined ? '0750' : '0755'
-  return `${note}RuntimeDirectory=${below.map(quoteUnit).join(' ')}\nRuntimeDirectoryMode=${mode}\n`
+/** systemd makes folders in these at each start, owned by the user; those in /run it removes after the stop. */
+const PARENTS = [
+  { parent: '/run', directive: 'RuntimeDirectory' },
+  { parent: '/var/log', directive: 'LogsDirectory' },
+]
+
+function ownFolders(target: InitTarget): string {
+  const { user } = target.options
+  const made = madeFiles(target).map((path) => dirname(path).replace(/^\/var(?=\/run(?:\/|$))/, ''))
+  const folders = [...new Set(made)]
+  // Where it is root's, the front server and the workers pass by the bits of the others.
+  const mode = user === undefined ? '0750' : '0755'
+  return PARENTS.map(({ parent, directive }) => {
+    const note =
+      user === undefined && folders.includes(parent)
+        ? `# Only root makes files in ${parent} itself: choose paths in a folder below it, which this unit then makes.\n`
+        : ''
+    const inner = folders.filter((folder) => folder.startsWith(`${parent}/`))
+    if (inner.length === 0) return note
+    const names = inner.map((folder) => quoteUnit(folder.slice(parent.length + 1)))
+    return `${note}${directive}=${names.join(' ')}\n${directive}Mode=${mode}\n`
+  }).join('')
 }
 
 /** With --user the master has to be root. Without, nothing is, and what the options name must be its own. */

@@ -182,6 +182,21 @@ describe('the unit for systemd', () => {
     expect(verified(text)).toBe('')
   })
 
+  test('has a folder made in /var/log for the log files, and says where only root could make one', async () => {
+    const files = ['--log-file', '/var/log/shop/tsgi.log', '--access-log', 'json', '--access-log-file']
+    const { text } = await printed(['systemd', 'app.ts', ...files, '/var/log/a b/access.log'])
+    expect(text).toContain('RuntimeDirectory=my-shop\n')
+    expect(text).toContain('LogsDirectory=shop "a b"\nLogsDirectoryMode=0750\n')
+    expect(verified(text)).toBe('')
+    // Root's folder, in which the workers open the files that the master has made.
+    const asUser = await printed(['systemd', 'app.ts', '--user', 'shop', ...files, '/var/log/access.log'])
+    expect(asUser.text).toContain('LogsDirectory=shop\nLogsDirectoryMode=0755\n')
+    expect(asUser.text).not.toContain('# Only root makes files')
+    const bare = await printed(['systemd', 'app.ts', '--log-file', '/var/log/tsgi.log'])
+    expect(bare.text).toContain('# Only root makes files in /var/log itself')
+    expect(bare.text).not.toContain('LogsDirectory')
+  })
+
   test('shares /tmp where a socket is in it, and gives the service one of its own elsewhere', async () => {
     const shared = await printed(['systemd', 'app.ts', '--uwsgi', '/tmp/app.sock'])
     expect(shared.text).not.toMatch(/^PrivateTmp/m)
