@@ -25,7 +25,7 @@ export const check: Subcommand = {
     'looks at the files, folders and accounts that they name, then loads the application in a process of its own and says ' +
     'what it exports. Nothing listens, and no request is made unless --request names one: then each is made without a ' +
     'socket, and every rule of the interface is checked on the way in and out. Exit code 0: all is well. 1: a rule is ' +
-    'broken, or a request failed. 2: the configuration is wrong. 3: the application does not load. 4: an address cannot be bound.',
+    'broken, or a request failed, be it with a 5xx. 2: the configuration is wrong. 3: the application does not load. 4: an address cannot be bound.',
   options: VISIBLE_OPTIONS,
   extras: [
     {
@@ -61,7 +61,7 @@ export const check: Subcommand = {
       if (checked?.ok === true) print(asked ? `\n${requestsText(requests)}` : NOT_ASKED)
     }
     if (checked?.ok === false) return checked.exitCode
-    return requests.some(({ problems }) => problems.length > 0) ? 1 : 0
+    return requests.some((request) => request.problems.length > 0 || isServerError(request)) ? 1 : 0
   },
 }
 
@@ -123,9 +123,9 @@ function applicationText(application: string, checked: Checked): string {
 }
 
 function requestsText(requests: readonly CheckedRequest[]): string {
-  const rows = requests.map(({ path, status, bytes, durationMs, problems }) => {
-    const verdict = problems.length === 0 ? 'keeps the rules' : paint('red', 'breaks the rules, or fails')
-    return [`  ${path}`, status || 'no response', `${bytes} bytes`, `${Math.round(durationMs)} ms`, verdict]
+  const rows = requests.map((request) => {
+    const { path, status, bytes, durationMs } = request
+    return [`  ${path}`, status || 'no response', `${bytes} bytes`, `${Math.round(durationMs)} ms`, verdict(request)]
   })
   const lines = columns(rows).split('\n')
   const indented = (text: string, label: string) => `    ${label}: ${text.replaceAll('\n', '\n    ')}`
@@ -135,4 +135,14 @@ function requestsText(requests: readonly CheckedRequest[]): string {
     ...warnings.map((text) => indented(text, 'warning')),
   ])
   return `${paint('bold', 'requests')} GET, without a socket\n${blocks.flat().join('\n')}`
+}
+
+function verdict(request: CheckedRequest): string {
+  if (request.problems.length > 0) return paint('red', 'breaks the rules, or fails')
+  return isServerError(request) ? paint('red', 'keeps the rules, but fails (5xx)') : 'keeps the rules'
+}
+
+/** Also where the application, or its framework, makes the page of the error itself. */
+function isServerError({ status }: CheckedRequest): boolean {
+  return status.startsWith('5')
 }

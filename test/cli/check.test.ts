@@ -268,6 +268,12 @@ describe('the requests that check makes', () => {
             return []
           case '/throws':
             throw new Error('no database')
+          case '/page':
+            startResponse('500 Internal Server Error', [['Content-Type', 'text/plain']])
+            return [utf8('sorry')]
+          case '/none':
+            startResponse('404 Not Found', [['Content-Type', 'text/plain']])
+            return [utf8('none')]
           case '/hangs':
             return new Promise(() => 0)
           case '/ends':
@@ -320,6 +326,15 @@ describe('the requests that check makes', () => {
     expect(problems[4]).toMatch(/Connection/)
     const { stdout: text } = await runTsgi(['check', 'app.mjs', ...asked], { cwd })
     expect(text).toMatch(/\/throws .* 500 Internal Server Error .*\n {4}problem: Error: no database\n/)
+  })
+
+  test('end with 1 where the application itself answers a 5xx, by all the rules, and not for a 4xx', async () => {
+    const none = await runTsgi(['check', 'app.mjs', '--request', '/none'], { cwd })
+    expect(none.stdout).toMatch(/ {2}\/none {2}404 Not Found .* {2}keeps the rules\n$/)
+    expect(none.code).toBe(0)
+    const page = await runTsgi(['check', 'app.mjs', '--request', '/none', '--request', '/page'], { cwd })
+    expect(page.stdout).toMatch(/ {2}\/page {2}500 Internal Server Error .* {2}keeps the rules, but fails \(5xx\)\n$/)
+    expect(page.code).toBe(1)
   })
 
   test('end with 1 where no answer comes', async () => {
