@@ -20,17 +20,19 @@ export const request: Subcommand = {
   options: VISIBLE_OPTIONS.filter((option) => TAKEN.includes(option.key)),
   extras: REQUEST_EXTRAS,
   notes: () =>
-    'Exit codes: 0 for a status of 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 for no answer or one\n' +
-    'that broke off, 2 for a mistake in the command. With --repeat, that of the worst answer.',
+    'Exit codes: 0 for a status of 2xx or 3xx, 4 for 4xx, 5 for 5xx, 1 for no answer\n' +
+    'or one that broke off, 2 for a mistake in the command. With --repeat, that of\n' +
+    'the worst answer.',
   examples: [
     { command: 'tsgi request --uwsgi /run/app/app.sock http://example.com/', explanation: 'Is it the application?' },
     {
-      command: "tsgi request --fastcgi 127.0.0.1:9000 /orders -i -d '{}' -H 'Content-Type: application/json'",
+      command:
+        "tsgi request --fastcgi 127.0.0.1:9000 /orders -i -d '{}' \\\n          -H 'Content-Type: application/json'",
       explanation: 'A POST, and the head of its response.',
     },
     {
-      command: 'tsgi request --uwsgi /run/app/app.sock /health --timeout 3 > /dev/null || echo ill',
-      explanation: 'A health check.',
+      command: 'tsgi request --uwsgi /run/app/app.sock /health --timeout 3 > /dev/null',
+      explanation: 'A health check: the exit code tells.',
     },
   ],
   run: async (invocation) => {

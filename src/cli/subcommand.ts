@@ -7,6 +7,7 @@ import { type AnyOption, OPTION_LIST } from '../options/option-list.ts'
 import { usageError } from '../options/parse.ts'
 import { SECTIONS } from '../options/row.ts'
 import type { OptionKey, Options } from '../options/table.ts'
+import { wrappedColumns } from './terminal.ts'
 
 export interface Subcommand {
   readonly name: string
@@ -105,7 +106,8 @@ ADDR: /run/app.sock, unix:/run/app.sock, 127.0.0.1:9000, [::1]:9000,
 :9000 (all interfaces), fd:3 (inherited).`
 
 function examplesText(examples: readonly Example[]): string {
-  return `\nExamples:\n${examples.map(({ command, explanation }) => `  ${command}\n      ${explanation}`).join('\n')}`
+  const blocks = examples.map(({ command, explanation }) => `  ${command}\n${wrappedColumns([['    ', explanation]])}`)
+  return `\nExamples:\n${blocks.join('\n')}`
 }
 
 function inSectionOrder(options: readonly AnyOption[]): AnyOption[] {
