@@ -1,6 +1,7 @@
 /** `tsgi init apache`: a site for Apache httpd, made from the samples in apache/. */
 
 import { join } from 'node:path'
+import { usageError } from '../options/parse.ts'
 import {
   type BoundAddress,
   commandText,
@@ -9,8 +10,10 @@ import {
   type GatewayProtocol,
   type InitTarget,
   patientSeconds,
+  refuseProxyProtocol,
   replaceIntroduction,
   sampleFile,
+  speaksTls,
 } from './init-target.ts'
 
 interface ApacheSample {
@@ -29,6 +32,10 @@ export function apacheSite(target: InitTarget): string {
   const { name, folder, listener, options } = target
   const { path, scheme, modules } = SAMPLES[listener.protocol]
   const [address, ...others] = listener.addresses
+  refuseProxyProtocol(options, 'Apache')
+  if (address !== undefined && speaksTls(options, [address])) {
+    throw usageError([`--tls-cert: Apache speaks no TLS over ${scheme}://; take a Unix socket, or leave it out`])
+  }
   const site = fillIn(
     sampleFile(path),
     [

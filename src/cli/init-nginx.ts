@@ -1,6 +1,7 @@
 /** `tsgi init nginx`: a site file for nginx, made from the samples in nginx/. */
 
 import { join } from 'node:path'
+import { usageError } from '../options/parse.ts'
 import {
   commandText,
   connectHost,
@@ -9,8 +10,11 @@ import {
   type InitTarget,
   lastingPackagePath,
   patientSeconds,
+  type Replacement,
+  refuseProxyProtocol,
   replaceIntroduction,
   sampleFile,
+  speaksTls,
   webServerSize,
 } from './init-target.ts'
 
@@ -22,6 +26,7 @@ const SAMPLES: Readonly<Record<GatewayProtocol, string>> = {
 
 export function nginxSite(target: InitTarget): string {
   const { name, folder, listener, options } = target
+  refuseProxyProtocol(options, 'nginx')
   const path = SAMPLES[listener.protocol]
   const sample = sampleFile(path)
   const upstream = /^upstream (\w+)/m.exec(sample)?.[1] ?? 'tsgi_app'
@@ -34,6 +39,7 @@ export function nginxSite(target: InitTarget): string {
   const site = fillIn(
     sample,
     [
+      ...tlsDirectives(target, upstream),
       { pattern: new RegExp(`\\b${upstream}\\b`, 'g'), by: name.replace(/\W/g, '_') },
       { pattern: /^ {4}server unix:.*$/m, by: servers.join('\n') },
       { pattern: /(?<=root )\/srv\/app\/public/, by: quoteNginx(join(folder, 'public')) },
@@ -56,6 +62,39 @@ export function nginxSite(target: InitTarget): string {
       ? ['nginx must be allowed to write to the socket: serve with --socket-group and the group of nginx.']
       : []),
   ])
+}
+
+const TLS_SAMPLE = 'nginx/tls.conf'
+
+/**
+ * The lines about TLS of its sample, in the place of a plain uwsgi_pass.
+ * @throws TsgiError TSGI_USAGE
+ */
+function tlsDirectives({ listener, options }: InitTarget, upstream: string): Replacement[] {
+  const { protocol, addresses } = listener
+  const { tlsCert, tlsClientCa } = options
+  if (tlsCert === undefined || !speaksTls(options, addresses)) return []
+  if (protocol !== 'uwsgi') {
+    throw usageError([`--tls-cert: nginx speaks no TLS over ${protocol}_pass; take --uwsgi, or a Unix socket`])
+  }
+  if (addresses.some(({ kind }) => kind === 'unix')) {
+    throw usageError([
+      '--tls-cert: nginx speaks TLS to all addresses or to none, and tsgi none on Unix sockets; name those of one kind',
+    ])
+  }
+  const trusted = `${quoteNginx(tlsCert)};    # yours: who signed this certificate; it itself, where nobody else has`
+  const lines = fillIn(
+    sampleFile(TLS_SAMPLE),
+    [
+      { pattern: /^.*^(?= {8}uwsgi_pass )/ms, by: '' },
+      { pattern: /(?<=^ {8}uwsgi_ssl_session_reuse on;$).*/ms, by: '' },
+      { pattern: /(?<=suwsgi:\/\/)\w+/, by: upstream },
+      { pattern: /(?<=uwsgi_ssl_trusted_certificate ).*/, by: trusted },
+      ...(tlsClientCa === undefined ? [{ pattern: /^ +# The certificate of nginx.*?\n\n/ms, by: '' }] : []),
+    ],
+    TLS_SAMPLE,
+  )
+  return [{ pattern: /^ {8}uwsgi_pass .*$/m, by: lines }]
 }
 
 /** A dollar sign cannot be escaped: where nginx knows variables (root), it begins one. */

@@ -59,6 +59,20 @@ export function gatewayListener(options: Options): Listener | undefined {
   return { protocol: key === 'socket' ? 'uwsgi' : key, addresses }
 }
 
+/**
+ * Whoever sends none is turned away.
+ * @throws TsgiError TSGI_USAGE
+ */
+export function refuseProxyProtocol({ proxyProtocol }: Options, front: string): void {
+  if (proxyProtocol)
+    throw usageError([`--proxy-protocol: ${front} sends no such header to an application; leave it out`])
+}
+
+/** Over TCP alone: Unix sockets stay as they are. */
+export function speaksTls({ tlsCert }: Options, addresses: readonly BoundAddress[]): boolean {
+  return tlsCert !== undefined && addresses.some(({ kind }) => kind === 'tcp')
+}
+
 export function isListener(key: OptionKey): boolean {
   return OPTIONS[key].section === 'Listeners'
 }
@@ -89,7 +103,7 @@ export function lastingPackagePath(path: string, { startFolder }: InitTarget): s
   return file.startsWith(release) ? join(startFolder, file.slice(release.length)) : file
 }
 
-interface Replacement {
+export interface Replacement {
   readonly pattern: RegExp
   readonly by: string
 }

@@ -1,11 +1,13 @@
 import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, realpathSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { findCommand } from '../../scripts/peers.mjs'
 import { startApache } from '../support/apache.ts'
 import { setup } from '../support/build-setup.ts'
+import { makeAuthority } from '../support/certificates.ts'
 import { startNginx } from '../support/nginx.ts'
+import { freePort } from '../support/ports.ts'
 import { startServer } from '../support/server-process.ts'
 import { tempDir } from '../support/temp-dir.ts'
 import { startTsgi } from '../support/tsgi.ts'
@@ -17,6 +19,8 @@ const HELLO = `export const application = (environ, startResponse) => {
   startResponse('200 OK', [['Content-Type', 'text/plain']])
   return [new TextEncoder().encode('from tsgi')]
 }`
+
+const TLS = ['--tls-cert', 'cert.pem', '--tls-key', 'key.pem']
 
 type Printed = { readonly text: string; readonly file: string; readonly folder: string }
 
@@ -80,6 +84,47 @@ describe.skipIf(findCommand('nginx') === undefined)('the site for nginx', () => 
     await Promise.all([nginx.stop(), tsgi.stop()])
   })
 
+  test.skipIf(findCommand('openssl') === undefined)(
+    'reaches a tsgi that speaks TLS, each proven to the other',
+    async () => {
+      const [servers, clients] = [makeAuthority(), makeAuthority()]
+      const [server, client] = [servers.sign('tsgi.internal'), clients.sign('nginx')]
+      const address = `127.0.0.1:${await freePort()}`
+      const tls = ['--tls-cert', server.certificate, '--tls-key', server.key, '--tls-client-ca', clients.file]
+      const { text, file, folder } = await printed(['nginx', 'app.mjs', '--uwsgi', address, ...tls])
+      expect(text).toContain(`uwsgi_ssl_trusted_certificate ${server.certificate};`)
+      const substitutions = {
+        [`trusted_certificate ${server.certificate};`]: `trusted_certificate ${servers.file};`,
+        '/etc/ssl/tsgi/nginx.pem': client.certificate,
+        '/etc/ssl/tsgi/nginx.key': client.key,
+      }
+      const args = ['--uwsgi', address, ...tls, '--workers', '1']
+      const tsgi = await startTsgi({ app: 'inner/app.mjs', args, cwd: folder })
+      const nginx = await startNginx({ sites: [{ file, substitutions }] })
+      expect(await (await fetch(`${nginx.url}/`)).text()).toBe('from tsgi')
+      await Promise.all([nginx.stop(), tsgi.stop()])
+    },
+  )
+
+  test.skipIf(findCommand('openssl') === undefined)('trusts a certificate that nobody else has signed', async () => {
+    const certificate = makeAuthority().file
+    const address = `127.0.0.1:${await freePort()}`
+    const tls = ['--tls-cert', certificate, '--tls-key', join(dirname(certificate), 'ca.key')]
+    const { text, file, folder } = await printed(['nginx', 'app.mjs', '--uwsgi', address, ...tls])
+    expect(text).not.toMatch(/uwsgi_ssl_certificate/)
+    const args = ['--uwsgi', address, ...tls, '--workers', '1']
+    const tsgi = await startTsgi({ app: 'inner/app.mjs', args, cwd: folder })
+    const nginx = await startNginx({ sites: [{ file, substitutions: { 'tsgi.internal': 'tests' } }] })
+    expect(await (await fetch(`${nginx.url}/`)).text()).toBe('from tsgi')
+    await Promise.all([nginx.stop(), tsgi.stop()])
+  })
+
+  test('has no TLS for a Unix socket', async () => {
+    const { text } = await printed(['nginx', '--uwsgi', '/run/a/app.sock', '--http', ':8443', ...TLS])
+    expect(text).toMatch(/^ +uwsgi_pass my_shop;$/m)
+    expect(text).not.toContain('uwsgi_ssl')
+  })
+
   test('cannot be made for a descriptor that only tsgi has', async () => {
     const { code, stderr } = await runTsgi(['init', 'nginx', '--uwsgi', 'fd:3'])
     expect(code).toBe(2)
@@ -99,6 +144,23 @@ describe.skipIf(findCommand('apache2') === undefined)('the site for Apache', () 
     const response = await fetch(`${apache.url}/static/hello.txt`)
     expect(await response.text()).toBe('from the front server')
     await apache.stop()
+  })
+})
+
+describe('what the front server does not speak', () => {
+  test.each([
+    ['nginx', ['--fastcgi', ':9000', ...TLS], '--tls-cert: nginx speaks no TLS over fastcgi_pass; '],
+    ['nginx', ['--scgi', ':9000', ...TLS], '--tls-cert: nginx speaks no TLS over scgi_pass; '],
+    ['nginx', ['--uwsgi', ':9000', '--uwsgi', '/run/a.sock', ...TLS], '--tls-cert: nginx speaks TLS to all addresses'],
+    ['apache', ['--uwsgi', ':9000', ...TLS], '--tls-cert: Apache speaks no TLS over uwsgi://; '],
+    ['apache', ['--fastcgi', ':9000', ...TLS], '--tls-cert: Apache speaks no TLS over fcgi://; '],
+    ['nginx', ['--uwsgi', '/run/a.sock', '--proxy-protocol'], '--proxy-protocol: nginx sends no such header'],
+    ['apache', ['--uwsgi', '/run/a.sock', '--proxy-protocol'], '--proxy-protocol: Apache sends no such header'],
+  ])('is refused for %s: %j', async (target, args, problem) => {
+    const { code, stdout, stderr } = await runTsgi(['init', target, 'app.ts', ...args], { cwd: tempDir() })
+    expect(stderr).toMatch(/^tsgi: .*\n$/)
+    expect(stderr).toContain(problem)
+    expect([code, stdout]).toEqual([2, ''])
   })
 })
 
