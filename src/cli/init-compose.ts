@@ -1,24 +1,60 @@
 /** `tsgi init compose`: nginx and the application in two containers that share nothing but a Unix socket. */
 
 import { relative } from 'node:path'
-import type { OptionKey } from '../options/table.ts'
-import { type InitTarget, isListener, quoteShell } from './init-target.ts'
+import { usageError } from '../options/parse.ts'
+import type { OptionKey, Options } from '../options/table.ts'
+import { type InitTarget, isListener, quoteShell, refuseProxyProtocol } from './init-target.ts'
 
 const SOCKET = '/run/tsgi/app.sock'
 
-/** The user of the container is the image's own, and its socket is for another container: accounts of this machine mean nothing. */
-const OF_THE_HOST: readonly OptionKey[] = ['socketMode', 'socketOwner', 'socketGroup', 'user', 'group']
+/**
+ * The user of the container is the image's own, and its socket, the only listener, is for another container: accounts and
+ * certificates of this machine mean nothing. Logs are for the engine to keep.
+ */
+const OF_THE_HOST: readonly OptionKey[] = [
+  ...(['socketMode', 'socketOwner', 'socketGroup', 'user', 'group'] as const),
+  ...(['tlsCert', 'tlsKey', 'tlsClientCa', 'logFile', 'accessLogFile'] as const),
+]
+
+const CONTROL = ['--control', '/tmp/control.sock'] as const
+
+/** Where these are instead: nothing but /run/tsgi and /tmp can be written to, and /tmp is shared with nobody. */
+const MOVED = [
+  { key: 'control', words: CONTROL },
+  { key: 'pidfile', words: ['--pidfile', '/tmp/tsgi.pid'] },
+  { key: 'stats', words: ['--stats', '/run/tsgi/stats.sock'] },
+  { key: 'metrics', words: ['--metrics', '/run/tsgi/metrics.sock'] },
+] as const
+
+/** What the site of `tsgi init nginx` depends on, besides the listener. */
+const OF_NGINX: readonly OptionKey[] = ['config', 'chdir', 'maxBodyBytes', 'requestTimeoutMs']
 
 /** A dollar sign is doubled, as Compose puts variables in. */
 export function composeFile({ name, folder, application, options, listener, given }: InitTarget): string {
+  refuseProxyProtocol(options, 'nginx')
+  refuseNetwork(options)
   const app = relative(folder, application)
   const graceSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   const flag = `--${listener.protocol}`
-  const others = given.filter(({ key }) => !isListener(key) && !OF_THE_HOST.includes(key))
-  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...others.flatMap(({ words }) => words)]
+  const elsewhere: readonly OptionKey[] = [...OF_THE_HOST, ...MOVED.map(({ key }) => key)]
+  const others = given.filter(({ key }) => !isListener(key) && !elsewhere.includes(key))
+  const moved = MOVED.filter(({ key }) => options[key] !== undefined)
+  const serve = [
+    ...['serve', app, flag, SOCKET, '--socket-mode', '0666'],
+    ...[...others, ...moved].flatMap(({ words }) => words),
+  ]
+  const site = [
+    'nginx',
+    app,
+    flag,
+    SOCKET,
+    '--files',
+    '/etc/nginx/tsgi',
+    ...given.filter(({ key }) => OF_NGINX.includes(key)).flatMap(({ words }) => words),
+  ]
   return `# Save as compose.yaml beside package.json. It needs three more files:
 #
-#     tsgi init nginx ${quoteShell(app)} ${flag} ${SOCKET} --files /etc/nginx/tsgi > nginx.conf
+#     tsgi init ${site.map(quoteShell).join(' ')} > nginx.conf
 #
 #     Dockerfile:
 #         FROM node:22-slim
@@ -33,7 +69,7 @@ export function composeFile({ name, folder, application, options, listener, give
 #         node_modules
 #
 # then: docker compose up --build
-
+${options.control === undefined ? '' : `#\n# To ask it: docker compose exec app node_modules/.bin/tsgi ctl status ${CONTROL.join(' ')}\n`}
 name: ${name.toLowerCase()}
 
 services:
@@ -74,4 +110,14 @@ volumes:
       # The user of the image "node".
       o: "uid=1000,gid=1000,mode=0755"
 `
+}
+
+/** @throws TsgiError TSGI_USAGE */
+function refuseNetwork(options: Options): void {
+  const problems = (['stats', 'metrics'] as const).flatMap((key) => {
+    const address = options[key]
+    if (address === undefined || address.startsWith('unix:')) return []
+    return `--${key} ${address}: the container has no network, so that nobody reaches it; say --${key} /run/tsgi/${key}.sock`
+  })
+  if (problems.length > 0) throw usageError(problems)
 }

@@ -156,6 +156,7 @@ describe('what the front server does not speak', () => {
     ['apache', ['--fastcgi', ':9000', ...TLS], '--tls-cert: Apache speaks no TLS over fcgi://; '],
     ['nginx', ['--uwsgi', '/run/a.sock', '--proxy-protocol'], '--proxy-protocol: nginx sends no such header'],
     ['apache', ['--uwsgi', '/run/a.sock', '--proxy-protocol'], '--proxy-protocol: Apache sends no such header'],
+    ['compose', ['--proxy-protocol'], '--proxy-protocol: nginx sends no such header'],
   ])('is refused for %s: %j', async (target, args, problem) => {
     const { code, stdout, stderr } = await runTsgi(['init', target, 'app.ts', ...args], { cwd: tempDir() })
     expect(stderr).toMatch(/^tsgi: .*\n$/)
@@ -323,7 +324,47 @@ describe('the file for Compose', () => {
     expect(text).toContain(
       '["serve","app.ts","--fastcgi","/run/tsgi/app.sock","--socket-mode","0666","--request-timeout","5"]',
     )
-    expect(text).toContain('tsgi init nginx app.ts --fastcgi /run/tsgi/app.sock --files /etc/nginx/tsgi > nginx.conf')
+    expect(text).toContain(
+      'tsgi init nginx app.ts --fastcgi /run/tsgi/app.sock --files /etc/nginx/tsgi --request-timeout 5 >',
+    )
+  })
+
+  test('has the site for nginx made with the same limits', async () => {
+    const options = ['--chdir', 'inner', '--config', 'prod.json', '--request-timeout', '300']
+    const { text } = await printed(['compose', 'app.mjs', '--workers', '2', ...options], { TSGI_MAX_BODY: '1g' })
+    const [, line = ''] = /^# +tsgi (init nginx .*) > nginx\.conf$/m.exec(text) ?? []
+    expect(line).not.toContain('--workers')
+    const site = await printed(line.split(' ').slice(1))
+    expect(site.text).toContain('client_max_body_size 1g;')
+    expect(site.text).toContain('uwsgi_read_timeout 305s;')
+    expect(site.text).toContain('/inner/public";')
+  })
+
+  test('has everything that tsgi makes where the container can write', async () => {
+    const services = ['--control', '/run/my/ctl.sock', '--stats', './stats.sock', '--metrics', '/run/my/metrics.sock']
+    const files = ['--pidfile', '/run/my/pid', '--log-file', '/var/log/my/tsgi.log']
+    const { text } = await printed(['compose', 'app.ts', ...services, ...files])
+    const [, words = ''] = /^ +command: (.*)$/m.exec(text) ?? []
+    expect(JSON.parse(words).slice('serve app.ts --uwsgi SOCKET --socket-mode 0666'.split(' ').length)).toEqual([
+      ...['--control', '/tmp/control.sock', '--pidfile', '/tmp/tsgi.pid'],
+      ...['--stats', '/run/tsgi/stats.sock', '--metrics', '/run/tsgi/metrics.sock'],
+    ])
+    expect(text).toContain('docker compose exec app node_modules/.bin/tsgi ctl status --control /tmp/control.sock\n')
+  })
+
+  test('has no TLS, as its only listener is a Unix socket', async () => {
+    const { text } = await printed(['compose', 'app.ts', '--uwsgi', ':9000', ...TLS])
+    expect(text).not.toContain('--tls')
+  })
+
+  test('is not made with addresses that nobody can reach', async () => {
+    const args = ['--stats', '127.0.0.1:9101', '--metrics', ':9100']
+    const { code, stderr } = await runTsgi(['init', 'compose', 'app.ts', ...args], { cwd: tempDir() })
+    expect(stderr).toBe(
+      'tsgi: --stats 127.0.0.1:9101: the container has no network, so that nobody reaches it; say --stats /run/tsgi/stats.sock\n' +
+        'tsgi: --metrics :9100: the container has no network, so that nobody reaches it; say --metrics /run/tsgi/metrics.sock\n',
+    )
+    expect(code).toBe(2)
   })
 
   test('quotes for the shell, and for Compose itself, which puts variables in', async () => {
