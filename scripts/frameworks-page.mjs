@@ -110,9 +110,12 @@ It has to be enabled before the application loads its framework, as everywhere.
 Below a mount (\`--mount\`, \`dispatch\`) a framework sees the whole path, mount included, as the client sent it: its routes name
 the mount ([middleware.md](middleware.md#applications-of-other-interfaces)).
 
-A file that makes several servers listen is served by the first, or by the one that \`--app-port\` names; the log says what
-became of the others. A \`fetch\` application that keeps \`Request\` or \`Response\` while it is loaded (\`class X extends Request\`)
-is started with \`--interface fetch\`, which has tsgi's own classes in place before.
+A file that makes several servers listen is served by the one that calls what it exports, else by the first, or by the one that
+\`--app-port\` names; the log says what became of the others. An export that brings a server of its own (an \`http.Server\`, Fastify,
+hapi, NestJS), or that is named (\`server.js:app\`), is served itself where only others listen: a port for metrics, for one.
+
+A \`fetch\` application that keeps \`Request\` or \`Response\` while it is loaded (\`class X extends Request\`) is started with
+\`--interface fetch\`, which has tsgi's own classes in place before.
 
 ## What a framework builds
 

@@ -18,8 +18,8 @@ export const serve: Subcommand = {
       explanation: 'Behind nginx (uwsgi_pass unix:/run/app/app.sock) or Apache (uwsgi://).',
     },
     {
-      command: 'tsgi serve app.ts:admin --interface tsgi --fastcgi :9000 --max-requests 10000',
-      explanation: 'The export `admin`, over FastCGI; workers are replaced after 10000 requests.',
+      command: 'tsgi serve app.ts:admin --interface tsgi --fastcgi 127.0.0.1:9000',
+      explanation: 'The export `admin`, over FastCGI.',
     },
     {
       command: 'tsgi serve app.ts --http :8000',

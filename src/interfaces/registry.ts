@@ -23,6 +23,8 @@ export interface LoadedApplication {
   readonly what: string
   /** Where the application is a server that listened: that one. */
   readonly taken?: TakenServer
+  /** The file exports an application as well, which that server does not call in a way that can be seen. */
+  readonly isExportPassedOver?: boolean
   /**
    * Before the worker is ready. A rejection is a failed boot.
    * @param failedLater told what went wrong after it, outside of any request
@@ -35,6 +37,8 @@ export interface LoadedApplication {
 interface ExportContext {
   /** As in the file: `application`, `default`. */
   readonly exportName: string
+  /** By whoever serves the file, and not found in it. */
+  readonly isNamed?: boolean
   /** For messages. */
   readonly file: string
   /** Where `listen` is taken over: what the file made listen while it was loaded. */
@@ -49,7 +53,10 @@ interface InterfaceRow {
   readonly what: string
   /** True for what can be nothing else. */
   detect(exported: unknown): boolean
-  adapt(exported: unknown): Adapted | Promise<Adapted>
+  /** Of what brings its own. */
+  server?(exported: unknown): http.Server | undefined
+  /** @param own what `server` gave */
+  adapt(exported: unknown, own: http.Server | undefined): Adapted | Promise<Adapted>
 }
 
 const ROWS: readonly InterfaceRow[] = [
@@ -75,7 +82,8 @@ const ROWS: readonly InterfaceRow[] = [
     name: 'node',
     what: 'an http.Server',
     detect: (exported) => serverOf(exported) !== undefined,
-    adapt: (exported) => adaptServer(serverOf(exported)),
+    server: serverOf,
+    adapt: (_exported, own) => adaptServer(own),
   },
   {
     name: 'node',
@@ -99,8 +107,9 @@ const ROWS: readonly InterfaceRow[] = [
     name: 'node',
     what: 'a Fastify application',
     detect: (exported) => hasMethods(exported, 'ready', 'routing', 'close'),
-    adapt: (exported) => ({
-      ...adaptServer(serverOf(member(exported, 'server'))),
+    server: (exported) => serverOf(member(exported, 'server')),
+    adapt: (exported, own) => ({
+      ...adaptServer(own),
       startup: async () => void (await call(exported, 'ready')),
       shutdown: async () => void (await call(exported, 'close')),
     }),
@@ -109,8 +118,9 @@ const ROWS: readonly InterfaceRow[] = [
     name: 'node',
     what: 'a NestJS application',
     detect: (exported) => hasMethods(exported, 'getHttpServer', 'getHttpAdapter', 'init', 'close'),
-    adapt: (exported) => ({
-      ...adaptServer(serverOf(call(exported, 'getHttpServer'))),
+    server: (exported) => serverOf(call(exported, 'getHttpServer')),
+    adapt: (exported, own) => ({
+      ...adaptServer(own),
       startup: () => startNest(exported),
       shutdown: async () => void (await call(exported, 'close')),
     }),
@@ -120,8 +130,9 @@ const ROWS: readonly InterfaceRow[] = [
     what: 'a hapi server',
     detect: (exported) =>
       hasMethods(exported, 'initialize', 'stop') && serverOf(member(exported, 'listener')) !== undefined,
-    adapt: (exported) => ({
-      ...adaptServer(serverOf(member(exported, 'listener'))),
+    server: (exported) => serverOf(member(exported, 'listener')),
+    adapt: (exported, own) => ({
+      ...adaptServer(own),
       startup: async () => void (await call(exported, 'initialize')),
       shutdown: async () => void (await call(exported, 'stop')),
     }),
@@ -136,14 +147,14 @@ const ROWS: readonly InterfaceRow[] = [
   {
     name: 'node',
     what: 'an object with an http.Server',
-    detect: (exported) =>
-      (serverOf(member(exported, 'httpServer')) ?? serverOf(member(exported, 'server'))) !== undefined,
-    adapt: (exported) => adaptServer(serverOf(member(exported, 'httpServer')) ?? serverOf(member(exported, 'server'))),
+    detect: (exported) => serverIn(exported) !== undefined,
+    server: serverIn,
+    adapt: (_exported, own) => adaptServer(own),
   },
 ]
 
 /** What a plain function is when somebody says so. */
-const FUNCTIONS: Readonly<Record<InterfaceName, InterfaceRow['adapt']>> = {
+const FUNCTIONS: Readonly<Record<InterfaceName, (exported: unknown) => Adapted | Promise<Adapted>>> = {
   tsgi: (exported) => ({ handler: applicationHandler(callable<Application>(exported)) }),
   fetch: (exported) => adaptFetch(callable<FetchHandler>(exported)),
   node: (exported) => adaptServer(http.createServer(callable<NodeListener>(exported))),
@@ -173,14 +184,15 @@ async function adapted(
   context: ExportContext,
 ): Promise<LoadedApplication> {
   const row = ROWS.find((candidate) => candidate.detect(exported))
-  const taken = context.takeover?.chosen()
-  // A file that makes its server listen runs through that server, which may have 'upgrade' listeners besides the application.
-  if (taken !== undefined && (row === undefined || row.name === 'node') && (wanted === 'auto' || wanted === 'node')) {
-    return { ...adaptServer(taken.server), interface: 'node', what: 'the server that the file made listen', taken }
+  const isNode = (row === undefined || row.name === 'node') && (wanted === 'auto' || wanted === 'node')
+  const choice = isNode ? chosenServer(exported, row, wanted, context) : undefined
+  if (choice !== undefined) {
+    const what = 'the server that the file made listen'
+    return { ...adaptServer(choice.taken.server), interface: 'node', what, ...choice }
   }
   if (context.takeover?.wantedPort !== undefined) throw new TsgiError('TSGI_LOAD', noSuchPort(row, context))
   if (row !== undefined && (wanted === 'auto' || wanted === row.name)) {
-    return { ...(await row.adapt(exported)), interface: row.name, what: row.what }
+    return { ...(await row.adapt(exported, row.server?.(exported))), interface: row.name, what: row.what }
   }
   if (row === undefined && typeof exported === 'function') {
     const name = wanted === 'auto' && context.exportName === 'application' ? 'tsgi' : wanted
@@ -188,6 +200,31 @@ async function adapted(
     throw new TsgiError('TSGI_LOAD', ambiguous(exported, context))
   }
   throw new TsgiError('TSGI_LOAD', unusable(exported, wanted, row, context))
+}
+
+/**
+ * A file that makes its server listen runs through that server, which may have 'upgrade' listeners besides the application. Not so
+ * where it is that of something else (metrics, a port for health checks) and the export is what is meant.
+ * @returns undefined where the export is what to serve
+ */
+function chosenServer(
+  exported: unknown,
+  row: InterfaceRow | undefined,
+  wanted: InterfaceName | 'auto',
+  { takeover, isNamed = false }: ExportContext,
+): Required<Pick<LoadedApplication, 'taken' | 'isExportPassedOver'>> | undefined {
+  const chosen = takeover?.chosen()
+  if (takeover === undefined || chosen === undefined) return undefined
+  if (exported === undefined || takeover.wantedPort !== undefined) return { taken: chosen, isExportPassedOver: false }
+  const own = row?.server?.(exported)
+  const calls = takeover
+    .servers()
+    .find(({ server }) => server === own || server.listeners('request').some((listener) => listener === exported))
+  if (calls !== undefined) return { taken: calls, isExportPassedOver: false }
+  const isUsable = row !== undefined || (typeof exported === 'function' && wanted !== 'auto')
+  if (own !== undefined || (isNamed && isUsable)) return undefined
+  // With such listeners it is more than the export, and wraps it (Socket.IO).
+  return { taken: chosen, isExportPassedOver: isUsable && chosen.server.listenerCount('upgrade') === 0 }
 }
 
 function ambiguous(exported: object, context: ExportContext): string {
@@ -250,6 +287,10 @@ function serverOf(value: unknown): http.Server | undefined {
   if (value instanceof http.Server) return value
   // https.Server inherits tls.Server and emits the same events.
   return hasMethods(value, 'setTimeout', 'closeAllConnections', 'emit') ? (value as http.Server) : undefined
+}
+
+function serverIn(value: unknown): http.Server | undefined {
+  return serverOf(member(value, 'httpServer')) ?? serverOf(member(value, 'server'))
 }
 
 function member(value: unknown, name: string): unknown {

@@ -38,9 +38,10 @@ export async function bootApplication(
     listened: async () => (await takeover?.waitForChosen(LISTEN_TIMEOUT_MS)) !== undefined,
   })
   const file = basename(spec)
-  const context = { exportName: loaded.exportName, file, ...(takeover && { takeover }) }
+  const { exportName, isNamed } = loaded
+  const context = { exportName, isNamed, file, ...(takeover && { takeover }) }
   const application = await loadInterface(loaded.exported, wanted, context, LISTEN_TIMEOUT_MS)
-  takeover?.onListen((taken) => sayTaken(taken, application, file, log))
+  takeover?.onListen((taken) => sayTaken(taken, application, { file, exportName }, log))
   log.debug({ interface: application.interface, what: application.what, loader: loaded.loader }, `${file} is loaded`)
   if (!options.debug) return application
   // What `next build` writes does so itself. Its own answer to an error is served then, and not our page with the source.
@@ -66,10 +67,18 @@ export async function startApplication({ startup }: LoadedApplication, log: Log)
 }
 
 /** Nothing listens where the application asked to: whoever expects it there reads here what happened instead. */
-function sayTaken(taken: TakenServer, application: LoadedApplication, file: string, log: Log): void {
+function sayTaken(
+  taken: TakenServer,
+  application: LoadedApplication,
+  { file, exportName }: { readonly file: string; readonly exportName: string },
+  log: Log,
+): void {
   const wanted = `${file} wanted to listen on ${taken.asked}`
-  if (taken === application.taken) log.info(`${wanted}: its requests come from tsgi's sockets instead`)
-  else if (application.taken === undefined) log.info(`${wanted}: nothing listens there, its export is served instead`)
+  if (taken === application.taken) {
+    const served = `${wanted}: its requests come from tsgi's sockets instead`
+    if (application.isExportPassedOver) log.warn(`${served}; ${file}:${exportName} would serve what the file exports`)
+    else log.info(served)
+  } else if (application.taken === undefined) log.info(`${wanted}: nothing listens there, its export is served instead`)
   else {
     const other = taken.port === undefined ? '' : `; --app-port ${taken.port} would serve it instead`
     log.warn(`${wanted} as well: nothing listens there, ${application.taken.asked} is what is served${other}`)

@@ -1,14 +1,14 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
-import http, { createServer } from 'node:http'
+import http, { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import https from 'node:https'
 import { createRequire } from 'node:module'
 import net from 'node:net'
 import { join } from 'node:path'
 import express from 'express'
 import fastify from 'fastify'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { answerInMemory } from '../../src/gateway/memory.ts'
 import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/node/takeover.ts'
 import { loadInterface } from '../../src/interfaces/registry.ts'
@@ -101,6 +101,39 @@ test('of several servers the first is served, or the one that is asked for by po
   setImmediate(second)
   expect(await body()).toBe('second')
   expect((await load()).taken?.asked).toBe('port 9100')
+})
+
+describe('a server of something else, which listens before the application', () => {
+  const metrics = () => createServer((_request, reply) => reply.end('metrics')).listen(9464)
+  const handler = (_request: IncomingMessage, reply: ServerResponse) => reply.end('application')
+
+  test('is passed over for the server that has the export among its listeners', async () => {
+    metrics()
+    createServer(handler).listen(3000)
+    expect(await body(handler)).toBe('application')
+    expect((await load(handler)).taken?.asked).toBe('port 3000')
+  })
+
+  test.each([
+    ['an http.Server', (server: Server) => server],
+    ['an object with one', (server: Server) => ({ server })],
+  ])('is not served where the export is %s, whether that listens or not', async (_what, exportOf) => {
+    metrics()
+    const server = createServer(handler)
+    expect(await body(exportOf(server))).toBe('application')
+    server.listen(3000)
+    expect(await body(exportOf(server))).toBe('application')
+  })
+
+  test('is not served where the export is named; where it is not, it may be what wraps it, and the export is told of', async () => {
+    metrics()
+    const app = express().get('/', (_request, reply) => void reply.send('application'))
+    const named = { exportName: 'app', isNamed: true, file: 'server.js', takeover }
+    const { handler: served, taken } = await loadInterface(app, 'auto', named, 1000)
+    expect(taken).toBeUndefined()
+    expect((await answerInMemory(served)).text).toBe('application')
+    expect(await load(app)).toMatchObject({ isExportPassedOver: true, taken: { asked: 'port 9464' } })
+  })
 })
 
 test('a port that nobody asks for is refused with those that were', async () => {

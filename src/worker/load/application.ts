@@ -22,6 +22,8 @@ interface LoadedExport {
   readonly exported: unknown
   /** `application`, `default`, `api.handler`, `makeApp()`; `` where nothing was exported. */
   readonly exportName: string
+  /** The operator has said which export. */
+  readonly isNamed: boolean
   readonly loader: 'node' | 'native' | 'tsx'
 }
 
@@ -51,11 +53,11 @@ export async function loadApplication(spec: string, settings: LoadSettings): Pro
   const picked = pickExport(module, wanted.name)
   if (picked === undefined) {
     if (wanted.name === undefined && (await settings.listened?.()) === true) {
-      return { exported: undefined, exportName: '', loader }
+      return { exported: undefined, exportName: '', isNamed: false, loader }
     }
     throw new TsgiError('TSGI_LOAD', missingExport(wanted, module))
   }
-  return { ...(await settle(picked, wanted, file)), loader }
+  return { ...(await settle(picked, wanted, file)), isNamed: wanted.name !== undefined, loader }
 }
 
 function parseSpec(spec: string): Spec {
