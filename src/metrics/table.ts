@@ -171,7 +171,7 @@ export const MASTER_METRICS: Readonly<Record<string, MasterMetric>> = {
   died: {
     kind: 'counter',
     name: 'tsgi_worker_deaths_total',
-    help: 'Workers that left without having been asked to.',
+    help: 'Workers that left without having been asked to, those that could not load the application included.',
     read: (master) => master.died,
   },
   hung: {

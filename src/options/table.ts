@@ -133,7 +133,7 @@ export const OPTIONS = {
     flag: '--mount',
     section: 'Application',
     kind: list(urlPrefix),
-    help: 'Path under which the application answers: it becomes SCRIPT_NAME. Repeatable.',
+    help: 'Path that becomes SCRIPT_NAME; others are passed on as they are. Repeatable.',
     reload: true,
   }),
   env: option({
