@@ -472,6 +472,16 @@ describe('errors', () => {
     expect(response.errors.length).toBe(1)
   })
 
+  test('destroying the response with an error is the end of the connection to its request', async () => {
+    const heard: unknown[] = []
+    const { errors } = await ask((request, reply) => {
+      request.on('error', (error) => heard.push(error))
+      setImmediate(() => reply.destroy(new Error('given up')))
+    })
+    await expect.poll(() => heard).toEqual([expect.objectContaining({ code: 'ECONNRESET', message: 'aborted' })])
+    expect(errors).toEqual([new Error('given up')])
+  })
+
   test('destroying the socket with an error tells whoever listens to it, before its close', async () => {
     const events: string[] = []
     await ask((request) => {

@@ -161,14 +161,17 @@ export class NodeExchange implements SocketOwner {
     if (this.#announces) this.messages?.finished()
   }
 
-  /** The response cannot be completed: before the head the gateway answers 500, after it the transport is cut. */
-  #fail(error: Error): void {
+  /**
+   * The response cannot be completed: before the head the gateway answers 500, after it the transport is cut.
+   * @param heard by whoever listens to the request
+   */
+  #fail(error: Error, heard = error): void {
     if (this.#phase === 'aborted' || this.#result !== undefined) return
     this.#phase = 'aborted'
     this.#failure = error
     this.#later?.reject(error)
     this.socket.close()
-    nextTick(() => this.messages?.abort(error))
+    nextTick(() => this.messages?.abort(heard))
   }
 
   /** Sends a 103 where the transport can: before the head, on the built-in HTTP listener. */
@@ -222,7 +225,9 @@ export class NodeExchange implements SocketOwner {
 
   destroyed(error: Error | undefined): void {
     if (this.#result !== undefined && this.#phase === 'ended') return
-    this.#fail(error ?? new Error('the application destroyed the connection before the response was complete'))
+    const why = error ?? new Error('the application destroyed the connection before the response was complete')
+    // node:http: to the request it is the end of a connection, whoever brought that about.
+    this.#fail(why, connectionReset())
   }
 
   timedOut(): boolean {
