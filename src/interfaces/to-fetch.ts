@@ -42,7 +42,8 @@ export function toFetch(
 }
 
 async function feed(body: ReadableStream<Uint8Array>, exchange: Exchange, sink: FetchSink): Promise<void> {
-  const reader = body.getReader()
+  const reader = lockedBy(body, exchange)
+  if (reader === undefined) return
   const stop = (): void => {
     // Its own failure to stop changes nothing for a response that is out.
     reader.cancel().catch(() => undefined)
@@ -65,6 +66,19 @@ async function feed(body: ReadableStream<Uint8Array>, exchange: Exchange, sink: 
     }
   } catch (error) {
     exchange.input.fail(error)
+  }
+}
+
+/** Somebody may be reading it already: the application hears of it where it reads. */
+function lockedBy(
+  body: ReadableStream<Uint8Array>,
+  exchange: Exchange,
+): ReadableStreamDefaultReader<Uint8Array> | undefined {
+  try {
+    return body.getReader()
+  } catch (error) {
+    exchange.input.fail(error)
+    return undefined
   }
 }
 

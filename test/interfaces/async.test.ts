@@ -223,6 +223,27 @@ describe('http', () => {
     await expect.poll(() => reason).toMatchObject({ code: 'TSGI_CLIENT_DISCONNECTED' })
   })
 
+  test('send says so where something around the application has answered in its place', async () => {
+    let heard: unknown
+    const app = fromAsync(
+      asyncApp({
+        http: async (_scope, receive, send) => {
+          await receive()
+          expect(await receive()).toEqual({ type: 'http.disconnect' })
+          heard = await send({ type: 'http.response.start', status: 200 }).catch((error: unknown) => error)
+          throw heard
+        },
+      }),
+    )
+    const { text, warnings } = await requestInMemory((environ, startResponse) => {
+      Promise.resolve(app(environ, startResponse)).catch(() => undefined)
+      startResponse('200 OK', [])
+      return [bytes('in its place')]
+    })
+    await expect.poll(() => heard).toMatchObject({ code: 'TSGI_APP_ENDED' })
+    expect([text, warnings]).toEqual(['in its place', []])
+  })
+
   describe('an application that throws after the client has left is done with its request, and', () => {
     const throwing = async (thrownFor: (signal: AbortSignal) => unknown) => {
       const leave = new AbortController()

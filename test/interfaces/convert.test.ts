@@ -327,6 +327,19 @@ describe('a request body that goes on after its response is let go', () => {
   })
 })
 
+test('a request body that somebody reads already fails the reading, and nothing else', async () => {
+  const request = new Request('http://a.example/', { method: 'POST', body: 'taken' })
+  request.body?.getReader()
+  let heard: unknown
+  const reads: Application = async (environ, startResponse) => {
+    heard = await environ['tsgi.input'].read().catch((error: unknown) => error)
+    startResponse('200 OK', [])
+    return []
+  }
+  expect((await toFetch(reads)(request)).status).toBe(200)
+  expect(heard).toBeInstanceOf(TypeError)
+})
+
 test('names of headers that only look like another’s are not passed on', async () => {
   const seen: Environ[] = []
   const saying: Application = async (environ, startResponse) => {

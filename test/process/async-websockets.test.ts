@@ -92,14 +92,20 @@ describe.each(['uwsgi', 'HTTP'] as const)('over %s', (way) => {
     socket.destroy()
   })
 
-  test.each(['/half-refused', '/wrongly-refused'])(
-    'an application that returns before its refusal is whole leaves nobody waiting: %s',
-    async (path) => {
-      const [socket, heard] = open(way, path)
-      expect(await heard('\r\n\r\n')).toMatch(/ 500 /)
-      socket.destroy()
-    },
-  )
+  test.each([
+    ['/half-refused', 500],
+    ['/wrongly-refused', 403],
+  ])('an application that returns before its refusal is whole leaves nobody waiting: %s', async (path, status) => {
+    const [socket, heard] = open(way, path)
+    expect(await heard('\r\n\r\n')).toContain(` ${status} `)
+    socket.destroy()
+  })
+
+  test('a refusal that cannot be sent can be followed by one that can', async () => {
+    const [socket, heard] = open(way, '/refused-at-the-second-try')
+    expect(await heard('who are you')).toMatch(/ 401 /)
+    socket.destroy()
+  })
 
   test.each([
     ['/not-awaited', '\x88\x02\x03\xe8'],

@@ -1,4 +1,4 @@
-import { asError, causes, isError } from '../../errors.ts'
+import { asError, causes, isError, TsgiError } from '../../errors.ts'
 
 /**
  * What `send` gives to an application. Where the client has left nobody needs to wait for it: a broadcast to many waits for none,
@@ -24,10 +24,12 @@ export function clientDisconnected(): Error {
 }
 
 /**
- * Whether an application threw `error` only because `signal` was aborted: its reason, what a library made of that, or the AbortError
- * of what was given the signal.
+ * Whether an application threw `error` only because its request is over: what `send` rejects with then, what a library made of that, or
+ * the AbortError of what was given the signal.
  */
 export function followsFrom(signal: AbortSignal, error: unknown): boolean {
-  if (error === signal.reason) return true
-  return signal.aborted && causes(error).some((cause) => cause === signal.reason || cause.name === 'AbortError')
+  return causes(error).some((cause) => {
+    if (cause instanceof TsgiError && cause.code === 'TSGI_APP_ENDED') return true
+    return signal.aborted && (cause === signal.reason || cause.name === 'AbortError')
+  })
 }

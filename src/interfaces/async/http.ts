@@ -1,11 +1,10 @@
 /** One HTTP request of an async application: receive from `tsgi.input`, send to startResponse and write. */
 
-import type { Body, HeaderList, StartResponse, Write } from '../../application.ts'
+import type { Body, StartResponse, Write } from '../../application.ts'
 import { asError, describe, TsgiError } from '../../errors.ts'
-import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { mayHaveBody, type RequestSource } from '../../gateway/request-source.ts'
-import { statusLine } from '../status-line.ts'
 import { followsFrom, mayGoUnheard } from './client-left.ts'
+import { ResponseStart } from './response-start.ts'
 import type { AsyncApp, HttpScope, Messages } from './types.ts'
 
 type Received = Messages['http']['receive']
@@ -109,22 +108,26 @@ class RequestBody {
 const isEndOfClient = (error: unknown): boolean =>
   error instanceof TsgiError && (error.kind === 'client' || error.code === 'TSGI_APP_ENDED')
 
+/** Not aborted: something around the application has answered in its place. */
+const whyOver = ({ aborted, reason }: AbortSignal): unknown =>
+  aborted ? reason : new TsgiError('TSGI_APP_ENDED', 'the response ended before the application sent it')
+
 class AsyncResponse {
   readonly #source: RequestSource
   readonly #startResponse: StartResponse
+  readonly #start: ResponseStart
   readonly #body: Deferred<Body> = deferred()
   readonly #over: Deferred<void> = deferred()
   #write: Write | undefined
   #isDone = false
   #hasLeft = false
-  /** Why the last start was refused: what comes in its place is the application's error page. */
-  #refusal: unknown
   /** Why no more of the request body comes. */
   #bodyFailure: unknown
 
   constructor(source: RequestSource, startResponse: StartResponse) {
     this.#source = source
     this.#startResponse = startResponse
+    this.#start = new ResponseStart(startResponse)
   }
 
   get body(): Promise<Body> {
@@ -141,11 +144,11 @@ class AsyncResponse {
   }
 
   async send(message: Sent): Promise<void> {
-    if (this.#hasLeft) throw this.#source.signal().reason
+    if (this.#hasLeft) throw whyOver(this.#source.signal())
     switch (message.type) {
       case 'http.response.start':
         if (this.#write !== undefined) throw new Error('http.response.start was sent a second time')
-        this.#start(message.status, message.headers ?? [])
+        this.#write = this.#start.begin(message)
         return
       case 'http.response.body':
         return this.#sendBody(message.body ?? EMPTY, message.moreBody === true)
@@ -189,15 +192,6 @@ class AsyncResponse {
     // Also where nobody waits for a response: the request counts as at work until this is settled.
     this.#body.reject(error)
     if (isOver && !isLeaving) throw asError(error)
-  }
-
-  #start(status: number, headers: HeaderList): void {
-    try {
-      this.#write = this.#startResponse(statusLine(status), withoutHopByHop(headers), this.#refusal)
-    } catch (error) {
-      this.#refusal = error
-      throw error
-    }
   }
 
   #sendBody(chunk: Uint8Array, isMore: boolean): Promise<void> | undefined {

@@ -2,13 +2,12 @@
 
 import type { RawData, WebSocket } from 'ws'
 import type { Body, StartResponse, Upgraded, Write } from '../../application.ts'
-import { asError, describe, isError } from '../../errors.ts'
+import { asError, causes, describe, isError } from '../../errors.ts'
 import { isBytes } from '../../gateway/chunk.ts'
-import { withoutHopByHop } from '../../gateway/hop-by-hop.ts'
 import { plainAnswer } from '../../gateway/plain-answer.ts'
 import type { RequestSource } from '../../gateway/request-source.ts'
-import { statusLine } from '../status-line.ts'
-import { clientDisconnected, isClientDisconnected, mayGoUnheard } from './client-left.ts'
+import { clientDisconnected, followsFrom, isClientDisconnected, mayGoUnheard } from './client-left.ts'
+import { ResponseStart } from './response-start.ts'
 import { type AsyncApp, type Messages, UnsupportedScope, type WebSocketScope } from './types.ts'
 import { type Acceptance, checkAcceptance, checkClosing } from './websocket-handshake.ts'
 import type { WebSockets } from './websockets.ts'
@@ -63,6 +62,7 @@ interface Held {
 class WebSocketConnection {
   readonly #source: RequestSource
   readonly #startResponse: StartResponse
+  readonly #start: ResponseStart
   readonly #webSockets: WebSockets
   readonly #offered: readonly string[]
   readonly #answer: Answer
@@ -86,6 +86,7 @@ class WebSocketConnection {
   ) {
     this.#source = source
     this.#startResponse = startResponse
+    this.#start = new ResponseStart(startResponse)
     this.#webSockets = webSockets
     this.#offered = offered
     this.#answer = answer
@@ -126,7 +127,7 @@ class WebSocketConnection {
         return this.#close(...checkClosing(message.code ?? 1000, message.reason ?? ''))
       case 'websocket.http.response.start':
         this.#expect('connecting', message.type)
-        this.#write = this.#startResponse(statusLine(message.status), withoutHopByHop(message.headers ?? []))
+        this.#write = this.#start.begin(message)
         this.#stage = 'refusing'
         return
       case 'websocket.http.response.body':
@@ -149,9 +150,10 @@ class WebSocketConnection {
 
   failed(error: unknown): void {
     this.#isAppDone = true
+    const isLate = this.#stage === 'over' && followsFrom(this.#source.signal(), error)
     if (this.#stage === 'connecting' && isError(error) && error instanceof UnsupportedScope) this.#refuse()
     else if (this.#stage === 'connecting' || this.#stage === 'refusing') this.#fail(error)
-    else if (!isClientDisconnected(error)) {
+    else if (!isLate && !causes(error).some(isClientDisconnected)) {
       const { stack, message } = asError(error)
       this.#source.environ['tsgi.errors'].write(`websocket: ${stack ?? message}\n`)
       this.#close(1011, '')
@@ -219,9 +221,9 @@ class WebSocketConnection {
   #refuse(): void {
     this.#over(1006, '')
     try {
-      this.#answer.resolve(plainAnswer(this.#startResponse, '403 Forbidden'))
+      this.#answer.resolve(plainAnswer(this.#start.startResponse, '403 Forbidden'))
     } catch (error) {
-      // It was called before, with a head that was refused.
+      // The request is over.
       this.#answer.reject(error)
     }
   }

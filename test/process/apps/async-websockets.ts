@@ -76,6 +76,12 @@ export const application = asyncApp({
           () => undefined,
         )
         return
+      case '/refused-at-the-second-try':
+        await send(message('websocket.http.response.start', { status: 401, headers: [['a b', '']] })).catch(() =>
+          send({ type: 'websocket.http.response.start', status: 401 }),
+        )
+        await send({ type: 'websocket.http.response.body', body: Buffer.from('who are you') })
+        return
       case '/not-awaited':
         void send({ type: 'websocket.accept' })
         return
