@@ -3,6 +3,7 @@
  * decides, never the number of parameters of a function: bound, wrapped and default ones have any.
  */
 
+import { EventEmitter } from 'node:events'
 import http from 'node:http'
 import type { Application } from '../application.ts'
 import { describe, TsgiError } from '../errors.ts'
@@ -55,6 +56,8 @@ interface InterfaceRow {
   detect(exported: unknown): boolean
   /** Of what brings its own. */
   server?(exported: unknown): http.Server | undefined
+  /** Whether some server calls it already, where that can be told otherwise than by its listeners. */
+  isCalled?(exported: unknown): boolean
   /** @param own what `server` gave */
   adapt(exported: unknown, own: http.Server | undefined): Adapted | Promise<Adapted>
 }
@@ -101,6 +104,8 @@ const ROWS: readonly InterfaceRow[] = [
     name: 'node',
     what: 'a Koa application',
     detect: (exported) => hasMethods(exported, 'callback', 'use') && Array.isArray(member(exported, 'middleware')),
+    // Its callback() sees to it that there is one.
+    isCalled: (exported) => exported instanceof EventEmitter && exported.listenerCount('error') > 0,
     adapt: (exported) => adaptServer(http.createServer(callable<NodeListener>(call(exported, 'callback')))),
   },
   {
@@ -195,11 +200,17 @@ async function adapted(
     return { ...(await row.adapt(exported, row.server?.(exported))), interface: row.name, what: row.what }
   }
   if (row === undefined && typeof exported === 'function') {
-    const name = wanted === 'auto' && context.exportName === 'application' ? 'tsgi' : wanted
-    if (name !== 'auto') return { ...(await FUNCTIONS[name](exported)), interface: name, what: `a function (${name})` }
-    throw new TsgiError('TSGI_LOAD', ambiguous(exported, context))
+    const name = functionInterface(wanted, context)
+    if (name === undefined) throw new TsgiError('TSGI_LOAD', ambiguous(exported, context))
+    return { ...(await FUNCTIONS[name](exported)), interface: name, what: `a function (${name})` }
   }
   throw new TsgiError('TSGI_LOAD', unusable(exported, wanted, row, context))
+}
+
+/** What a function is that no row knows; undefined: nobody has said. */
+function functionInterface(wanted: InterfaceName | 'auto', { exportName }: ExportContext): InterfaceName | undefined {
+  if (wanted !== 'auto') return wanted
+  return exportName === 'application' ? 'tsgi' : undefined
 }
 
 /**
@@ -211,20 +222,26 @@ function chosenServer(
   exported: unknown,
   row: InterfaceRow | undefined,
   wanted: InterfaceName | 'auto',
-  { takeover, isNamed = false }: ExportContext,
+  context: ExportContext,
 ): Required<Pick<LoadedApplication, 'taken' | 'isExportPassedOver'>> | undefined {
+  const { takeover, isNamed = false } = context
   const chosen = takeover?.chosen()
   if (takeover === undefined || chosen === undefined) return undefined
   if (exported === undefined || takeover.wantedPort !== undefined) return { taken: chosen, isExportPassedOver: false }
   const own = row?.server?.(exported)
-  const calls = takeover
-    .servers()
-    .find(({ server }) => server === own || server.listeners('request').some((listener) => listener === exported))
-  if (calls !== undefined) return { taken: calls, isExportPassedOver: false }
-  const isUsable = row !== undefined || (typeof exported === 'function' && wanted !== 'auto')
-  if (own !== undefined || (isNamed && isUsable)) return undefined
-  // With such listeners it is more than the export, and wraps it (Socket.IO).
-  return { taken: chosen, isExportPassedOver: isUsable && chosen.server.listenerCount('upgrade') === 0 }
+  const servers = takeover.servers()
+  const calling = servers.find(
+    ({ server }) => server === own || server.listeners('request').some((listener) => listener === exported),
+  )
+  if (calling !== undefined) return { taken: calling, isExportPassedOver: false }
+  if (own !== undefined) return undefined
+  // Such a one is more than the export, and calls it from within (Socket.IO).
+  const wrapping = servers.find(({ server }) => server.listenerCount('upgrade') > 0)
+  if (wrapping !== undefined) return { taken: wrapping, isExportPassedOver: false }
+  const name = row?.name ?? (typeof exported === 'function' ? functionInterface(wanted, context) : undefined)
+  if (name === undefined) return { taken: chosen, isExportPassedOver: false }
+  if (isNamed || name === 'tsgi') return undefined
+  return { taken: chosen, isExportPassedOver: row?.isCalled?.(exported) !== true }
 }
 
 function ambiguous(exported: object, context: ExportContext): string {

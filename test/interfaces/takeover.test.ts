@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import express from 'express'
 import fastify from 'fastify'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import type { Application } from '../../src/application.ts'
 import { answerInMemory } from '../../src/gateway/memory.ts'
 import { installListenTakeover, type ListenTakeover } from '../../src/interfaces/node/takeover.ts'
 import { loadInterface } from '../../src/interfaces/registry.ts'
@@ -123,6 +124,39 @@ describe('a server of something else, which listens before the application', () 
     expect(await body(exportOf(server))).toBe('application')
     server.listen(3000)
     expect(await body(exportOf(server))).toBe('application')
+  })
+
+  test.each([{}, { isNamed: true }])('is not served where a tsgi application is exported: %j', async (named) => {
+    metrics()
+    const application: Application = (_environ, startResponse) => {
+      startResponse('200 OK', [])
+      return [Buffer.from('application')]
+    }
+    const context = { exportName: 'application', file: 'server.js', takeover, ...named }
+    const { handler: served, taken } = await loadInterface(application, 'auto', context, 1000)
+    expect([taken, (await answerInMemory(served)).text]).toEqual([undefined, 'application'])
+  })
+
+  test('is passed over for the server that has taken the listeners off, and calls them from within', async () => {
+    metrics()
+    const server = createServer(handler)
+    const [inner] = server.listeners('request')
+    // As Socket.IO does.
+    server.removeAllListeners('request')
+    server.on('request', (request, reply) => inner?.call(server, request, reply))
+    server.on('upgrade', () => undefined).listen(3000)
+    const named = { exportName: 'handler', isNamed: true, file: 'server.js', takeover }
+    expect((await loadInterface(handler, 'node', named, 1000)).taken?.server).toBe(server)
+    expect(await load(handler)).toMatchObject({ isExportPassedOver: false, taken: { server } })
+  })
+
+  test('that calls a Koa application in a way of its own does not pass it over', async () => {
+    const { default: Koa } = createRequire(import.meta.url)('koa')
+    const app = new Koa()
+    metrics()
+    expect((await load(app)).isExportPassedOver).toBe(true)
+    app.listen(3000)
+    expect((await load(app)).isExportPassedOver).toBe(false)
   })
 
   test('is not served where the export is named; where it is not, it may be what wraps it, and the export is told of', async () => {
