@@ -5,6 +5,7 @@
  */
 
 import { Worker as Thread } from 'node:worker_threads'
+import { monotonicMs } from '../clock.ts'
 import type { Log } from '../log/logger.ts'
 import { ownModule } from '../own-module.ts'
 import { isFrame } from '../stack-text.ts'
@@ -17,7 +18,7 @@ export interface HangWatch {
   readonly limitMs: number
 }
 
-/** The thread can call only what a global name leads to: `(beat, silentMs) => void` in `globalThis[Symbol.for(HANG)]`. */
+/** The thread can call only what a global name leads to: `(beat) => void` in `globalThis[Symbol.for(HANG)]`. */
 export const HANG = 'tsgi.hang'
 
 /** The limit is seen to within a fourth of it. */
@@ -30,12 +31,17 @@ const FRAMES = 50
 export function traceHangs(limitMs: number, log: Log, underWay: () => readonly string[]): void {
   const beats = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
   const beatMs = Math.min(limitMs / BEATS_WITHIN_LIMIT, MAX_BEAT_MS)
-  setInterval(() => Atomics.add(beats, 0, 1), beatMs).unref()
+  let turnedAtMs = monotonicMs()
+  const turn = (): void => {
+    turnedAtMs = monotonicMs()
+    Atomics.add(beats, 0, 1)
+  }
+  setInterval(turn, beatMs).unref()
 
-  const say = (beat: number, silentMs: number): void => {
+  const say = (beat: number): void => {
     // What V8 does not interrupt, a large JSON for one, ends first: what runs now is not to blame.
     if (Atomics.load(beats, 0) !== beat) return
-    const seconds = (silentMs / 1000).toFixed(1)
+    const seconds = ((monotonicMs() - turnedAtMs) / 1000).toFixed(1)
     const err = new Error(`the event loop has not turned for ${seconds} s`)
     err.stack = stackAbove(say, err)
     log.warn({ err, requests: underWay() }, `a hang: ${err.message}, and is here`)
@@ -50,12 +56,22 @@ export function traceHangs(limitMs: number, log: Log, underWay: () => readonly s
 }
 
 /** From what was interrupted on: neither `callee` nor the expression that called it. */
-function stackAbove(callee: (beat: number, silentMs: number) => void, error: Error): string {
+function stackAbove(callee: (beat: number) => void, error: Error): string {
   const usual = Error.stackTraceLimit
-  Error.stackTraceLimit = FRAMES
-  Error.captureStackTrace(error, callee)
-  const lines = String(error.stack).split('\n')
-  Error.stackTraceLimit = usual
-  const expression = lines.findIndex(isFrame)
-  return lines.filter((_, index) => index !== expression).join('\n')
+  Error.stackTraceLimit = Math.max(usual, FRAMES)
+  try {
+    Error.captureStackTrace(error, callee)
+    const lines = String(error.stack).split('\n')
+    const expression = lines.findIndex(isFrame)
+    return lines.filter((_, index) => index !== expression).join('\n')
+  } catch {
+    // The application writes its stacks itself (Error.prepareStackTrace), and failed to.
+    return error.message
+  } finally {
+    Error.stackTraceLimit = usual
+  }
 }
+
+/** How long the event loop has not turned, after a sleep: no more than was meant to be slept, as in the rest of it all stood still. */
+export const silenceAfter = (silentMs: number, sleptMs: number, beatMs: number): number =>
+  silentMs + Math.min(sleptMs, beatMs)

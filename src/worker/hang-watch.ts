@@ -3,7 +3,7 @@
 import { Session } from 'node:inspector'
 import { workerData } from 'node:worker_threads'
 import { monotonicMs } from '../clock.ts'
-import { HANG, type HangWatch } from './hang-trace.ts'
+import { HANG, type HangWatch, silenceAfter } from './hang-trace.ts'
 
 // Made by traceHangs, and by nobody else.
 const { beats, beatMs, limitMs }: HangWatch = workerData
@@ -16,8 +16,7 @@ let session: Session | undefined
 for (;;) {
   const asleepSinceMs = monotonicMs()
   Atomics.wait(beats, 0, seen, beatMs)
-  // No more than was asked for: in what is longer the whole process stood still (SIGSTOP, a frozen container).
-  silentMs += Math.min(monotonicMs() - asleepSinceMs, beatMs)
+  silentMs = silenceAfter(silentMs, monotonicMs() - asleepSinceMs, beatMs)
   const beat = Atomics.load(beats, 0)
   if (beat !== seen) {
     seen = beat
@@ -27,6 +26,6 @@ for (;;) {
   } else if (session === undefined && silentMs >= limitMs) {
     session = new Session()
     session.connectToMainThread()
-    session.post('Runtime.evaluate', { expression: `globalThis[Symbol.for('${HANG}')](${beat}, ${silentMs})` })
+    session.post('Runtime.evaluate', { expression: `globalThis[Symbol.for('${HANG}')](${beat})` })
   }
 }
