@@ -2,7 +2,7 @@
 
 import { relative } from 'node:path'
 import { usageError } from '../options/parse.ts'
-import type { OptionKey, Options } from '../options/table.ts'
+import { OPTIONS, type OptionKey, type Options } from '../options/table.ts'
 import { type InitTarget, isListener, quoteShell, refuseProxyProtocol } from './init-target.ts'
 
 const SOCKET = '/run/tsgi/app.sock'
@@ -33,6 +33,7 @@ const OF_NGINX: readonly OptionKey[] = ['config', 'chdir', 'maxBodyBytes', 'requ
 export function composeFile({ name, folder, application, options, listener, given }: InitTarget): string {
   refuseProxyProtocol(options, 'nginx')
   refuseNetwork(options)
+  refuseOfFile(options, given)
   const app = relative(folder, application)
   const graceSeconds = Math.ceil(options.gracefulTimeoutMs / 1000) + 5
   const flag = `--${listener.protocol}`
@@ -110,6 +111,21 @@ volumes:
       # The user of the image "node".
       o: "uid=1000,gid=1000,mode=0755"
 `
+}
+
+/**
+ * The file goes into the image, where nothing takes out of it what is for this machine.
+ * @throws TsgiError TSGI_USAGE
+ */
+function refuseOfFile(options: Options, given: InitTarget['given']): void {
+  const ofFile = OF_THE_HOST.filter((key) => {
+    return key !== 'socketMode' && options[key] !== undefined && !given.some((option) => option.key === key)
+  })
+  const why = 'the container has no such account, certificate or folder'
+  const problems = ofFile.map(
+    (key) => `${OPTIONS[key].flag}, which a configuration file sets: ${why}; leave it out there`,
+  )
+  if (problems.length > 0) throw usageError(problems)
 }
 
 /** @throws TsgiError TSGI_USAGE */

@@ -35,12 +35,14 @@ export function nginxSite(target: InitTarget): string {
       ? `    server ${quoteNginx(`unix:${address.path}`)};`
       : `    server ${connectHost(address.host)}:${address.port};`,
   )
+  const group = name.replace(/\W/g, '_')
   const files = target.filesFolder ?? lastingPackagePath('nginx', target)
   const site = fillIn(
     sample,
     [
-      ...tlsDirectives(target, upstream),
-      { pattern: new RegExp(`\\b${upstream}\\b`, 'g'), by: name.replace(/\W/g, '_') },
+      { pattern: new RegExp(`\\b${upstream}\\b`, 'g'), by: group },
+      // After it: what the operator names is not to be renamed.
+      ...tlsDirectives(target, group),
       { pattern: /^ {4}server unix:.*$/m, by: servers.join('\n') },
       { pattern: /(?<=root )\/srv\/app\/public/, by: quoteNginx(join(folder, 'public')) },
       { pattern: /(?<=client_max_body_size )\w+/, by: webServerSize(options.maxBodyBytes) },

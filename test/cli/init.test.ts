@@ -357,6 +357,14 @@ describe('the file for Compose', () => {
     expect(text).not.toContain('--tls')
   })
 
+  test('is not made with what the file, which is a part of the image, says of this machine', async () => {
+    const cwd = tempDir()
+    writeFileSync(join(cwd, 'prod.json'), JSON.stringify({ logFile: '/var/log/shop.log', user: 'www-data' }))
+    const { code, stderr } = await runTsgi(['init', 'compose', 'app.ts', '--config', 'prod.json'], { cwd })
+    expect(stderr).toMatch(/^tsgi: --user, which a configuration file sets: .*\ntsgi: --log-file, which .*\n$/)
+    expect(code).toBe(2)
+  })
+
   test('is not made with addresses that nobody can reach', async () => {
     const args = ['--stats', '127.0.0.1:9101', '--metrics', ':9100']
     const { code, stderr } = await runTsgi(['init', 'compose', 'app.ts', ...args], { cwd: tempDir() })
