@@ -78,7 +78,7 @@ export const ERRORS = table({
     kind: 'client',
     name: 'BadRequestUrl',
     status: '400 Bad Request',
-    help: 'The Host header and the path of the request make no URL.',
+    help: 'The Host header and the path of the request make no URL, or one of another host or path.',
   },
   TSGI_CLIENT_DISCONNECTED: {
     kind: 'client',

@@ -262,7 +262,7 @@ export class Worker {
     return this.#requests.underWay
   }
 
-  /** What would break off if the process ended now; undefined where it is about to, and nobody else ends it. */
+  /** What would break off if the process ended now; undefined where that end is ours, or is due with nothing left to break off. */
   get atStake(): readonly string[] | undefined {
     if (this.#phase === 'quitting' || this.#phase === 'left') return undefined
     return this.#phase === 'draining' && this.underWay.length === 0 ? undefined : this.underWay
