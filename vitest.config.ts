@@ -43,7 +43,7 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           // These have configurations of their own: npm run test:docker, npm run test:suites.
           exclude: [...realServers, ...load, 'test/docker/**', 'test/suites/suites.test.ts'],
-          testTimeout: 20_000,
+          testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: FILES_AT_A_TIME,
           sequence: { groupOrder: 0 },
