@@ -12,8 +12,16 @@ const SOCKET = '/run/tsgi/app.sock'
  * certificates of this machine mean nothing. Logs are for the engine to keep.
  */
 const OF_THE_HOST: readonly OptionKey[] = [
-  ...(['socketMode', 'socketOwner', 'socketGroup', 'user', 'group'] as const),
-  ...(['tlsCert', 'tlsKey', 'tlsClientCa', 'logFile', 'accessLogFile'] as const),
+  'socketMode',
+  'socketOwner',
+  'socketGroup',
+  'user',
+  'group',
+  'tlsCert',
+  'tlsKey',
+  'tlsClientCa',
+  'logFile',
+  'accessLogFile',
 ]
 
 const CONTROL = ['--control', '/tmp/control.sock'] as const
@@ -40,19 +48,10 @@ export function composeFile({ name, folder, application, options, listener, give
   const elsewhere: readonly OptionKey[] = [...OF_THE_HOST, ...MOVED.map(({ key }) => key)]
   const others = given.filter(({ key }) => !isListener(key) && !elsewhere.includes(key))
   const moved = MOVED.filter(({ key }) => options[key] !== undefined)
-  const serve = [
-    ...['serve', app, flag, SOCKET, '--socket-mode', '0666'],
-    ...[...others, ...moved].flatMap(({ words }) => words),
-  ]
-  const site = [
-    'nginx',
-    app,
-    flag,
-    SOCKET,
-    '--files',
-    '/etc/nginx/tsgi',
-    ...given.filter(({ key }) => OF_NGINX.includes(key)).flatMap(({ words }) => words),
-  ]
+  const wordsOf = (given: readonly { readonly words: readonly string[] }[]) => given.flatMap(({ words }) => words)
+  const serve = ['serve', app, flag, SOCKET, '--socket-mode', '0666', ...wordsOf(others), ...wordsOf(moved)]
+  const shared = wordsOf(given.filter(({ key }) => OF_NGINX.includes(key)))
+  const site = ['nginx', app, flag, SOCKET, '--files', '/etc/nginx/tsgi', ...shared]
   return `# Save as compose.yaml beside package.json. It needs three more files:
 #
 #     tsgi init ${site.map(quoteShell).join(' ')} > nginx.conf

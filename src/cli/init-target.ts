@@ -1,12 +1,12 @@
 /** What `tsgi init` knows about the application that a configuration is made for, and how a sample file is filled in. */
 
 import { readFileSync, realpathSync } from 'node:fs'
-import { join, sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { TsgiError } from '../errors.ts'
 import { type Address, parseAddress } from '../options/address.ts'
 import { usageError } from '../options/parse.ts'
 import { OPTIONS, type OptionKey, type Options } from '../options/table.ts'
+import { logicalPath } from './working-folder.ts'
 
 export interface InitTarget {
   /** Letters, digits, and between them `_` and `-`: for upstreams, units, folders. */
@@ -99,8 +99,7 @@ function packagePath(path: string): string {
 
 /** As `packagePath`; below a start folder that is a link to a release it goes through the link, which stays. */
 export function lastingPackagePath(path: string, { startFolder }: InitTarget): string {
-  const [file, release] = [packagePath(path), `${realpathSync(startFolder)}${sep}`]
-  return file.startsWith(release) ? join(startFolder, file.slice(release.length)) : file
+  return logicalPath(packagePath(path), realpathSync(startFolder), startFolder)
 }
 
 export interface Replacement {

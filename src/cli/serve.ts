@@ -33,7 +33,7 @@ export const serve: Subcommand = {
     // Here, because it costs as much to load as all of `tsgi request`, which health checks start every few seconds.
     const { runMaster } = await import('../master/main.ts')
     const [, called] = process.argv
-    const program = called === undefined ? undefined : logicalPath(called, invocation.input.cwd)
+    const program = called === undefined ? undefined : logicalPath(called, process.cwd(), invocation.input.cwd)
     return explained(await runMaster({ application, options, reload, program }), options)
   },
 }

@@ -1,7 +1,7 @@
 /** The folder that the user is in, as the user calls it. */
 
 import { accessSync, constants, statSync } from 'node:fs'
-import { isAbsolute, join, relative } from 'node:path'
+import { join, sep } from 'node:path'
 import { TsgiError } from '../errors.ts'
 
 /**
@@ -23,10 +23,10 @@ export function workingFolder(shell: string | undefined): string {
   }
 }
 
-/** @returns `path` as it is called from `folder`, where it is in the folder that `folder` leads to */
-export function logicalPath(path: string, folder: string): string {
-  const inFolder = relative(process.cwd(), path)
-  return inFolder.startsWith('..') || isAbsolute(inFolder) ? path : join(folder, inFolder)
+/** @returns `path` through the link `folder`, where it is below what that leads to: the link stays when a release goes */
+export function logicalPath(path: string, physical: string, folder: string): string {
+  const above = `${physical}${sep}`
+  return path.startsWith(above) ? join(folder, path.slice(above.length)) : path
 }
 
 /** One may be in a folder that one could not enter: `sudo -u` keeps it. */

@@ -189,15 +189,16 @@ async function adapted(
   context: ExportContext,
 ): Promise<LoadedApplication> {
   const row = ROWS.find((candidate) => candidate.detect(exported))
+  const own = row?.server?.(exported)
   const isNode = (row === undefined || row.name === 'node') && (wanted === 'auto' || wanted === 'node')
-  const choice = isNode ? chosenServer(exported, row, wanted, context) : undefined
+  const choice = isNode ? chosenServer(exported, row, own, wanted, context) : undefined
   if (choice !== undefined) {
     const what = 'the server that the file made listen'
     return { ...adaptServer(choice.taken.server), interface: 'node', what, ...choice }
   }
   if (context.takeover?.wantedPort !== undefined) throw new TsgiError('TSGI_LOAD', noSuchPort(row, context))
   if (row !== undefined && (wanted === 'auto' || wanted === row.name)) {
-    return { ...(await row.adapt(exported, row.server?.(exported))), interface: row.name, what: row.what }
+    return { ...(await row.adapt(exported, own)), interface: row.name, what: row.what }
   }
   if (row === undefined && typeof exported === 'function') {
     const name = functionInterface(wanted, context)
@@ -221,6 +222,7 @@ function functionInterface(wanted: InterfaceName | 'auto', { exportName }: Expor
 function chosenServer(
   exported: unknown,
   row: InterfaceRow | undefined,
+  own: http.Server | undefined,
   wanted: InterfaceName | 'auto',
   context: ExportContext,
 ): Required<Pick<LoadedApplication, 'taken' | 'isExportPassedOver'>> | undefined {
@@ -228,7 +230,6 @@ function chosenServer(
   const chosen = takeover?.chosen()
   if (takeover === undefined || chosen === undefined) return undefined
   if (exported === undefined || takeover.wantedPort !== undefined) return { taken: chosen, isExportPassedOver: false }
-  const own = row?.server?.(exported)
   const servers = takeover.servers()
   const calling = servers.find(
     ({ server }) => server === own || server.listeners('request').some((listener) => listener === exported),

@@ -22,7 +22,6 @@ import { packageVersion } from '../package-version.ts'
 import { wantsFastAccept } from './accept-path.ts'
 import { bootApplication, startApplication } from './boot.ts'
 import { forgiveEndedRequests } from './ended-requests.ts'
-import { traceHangs } from './hang-trace.ts'
 import { leave } from './leave.ts'
 import { stackOf } from './load/own-stack.ts'
 import { isRawHandle, type RawHandle } from './raw-handle.ts'
@@ -185,7 +184,10 @@ async function start(boot: WorkerBoot, channel: Channel, log: Log, events: Start
     })
     await startApplication(loaded, log)
     // From here on only: to load and compile an application takes its time.
-    if (options.traceHangsMs > 0) traceHangs(options.traceHangsMs, log, () => worker.underWay)
+    if (options.traceHangsMs > 0) {
+      const { traceHangs } = await import('./hang-trace.ts')
+      traceHangs(options.traceHangsMs, log, () => worker.underWay)
+    }
     await worker.start()
     channel.send({ kind: 'ready', bootMs: Math.round(monotonicMs() - startedMs), interface: loaded.interface })
     return worker
